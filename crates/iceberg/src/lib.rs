@@ -1,1 +1,17 @@
-//! Placeholder.
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the datafusion-feast authors
+
+//! Apache Iceberg tables as first-class DataFusion tables.
+
+pub mod append;
+mod catalog;
+mod error;
+mod plan;
+mod provider;
+mod scan;
+mod schema;
+mod storage;
+
+pub use error::{Error, ErrorKind, Result};
+pub use catalog::{CatalogOptions, SqlCatalog, connect};
+pub use storage::{ObjectStorageFactory, TableStorage};

@@ -1,1 +1,31 @@
-//! Placeholder.
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the datafusion-feast authors
+
+//! The point-in-time join for any DataFusion session.
+//!
+//! For each row of an **entity side** and each **view**, the newest row of the view that was known at the entity row's time and is
+//! within the view's TTL: never a later one. Any number of views in one operator; memory depends on the entity side, not on
+//! the history.
+//!
+//! ```text
+//!   PitSpec ──► PitJoinNode ──(rules)──► PitJoinExec ──► build · probe · gather
+//!   what is asked   logical plan              physical plan        kernel
+//! ```
+//!
+//! This crate knows no feature store and no table format: inputs are plans, and what they mean is told by names of columns in
+//! a [`PitSpec`]. A session needs [`PitJoinPlanner`] among its extension planners to run the node and should have
+//! [`PushFilterThroughPitJoin`] and [`PushLimitThroughPitJoin`] before DataFusion's own push-down rules; [`PitJoinExec`] can also be
+//! built over finished physical plans.
+
+mod exec;
+mod kernel;
+mod key_type;
+mod logical;
+mod planner;
+mod spec;
+
+pub use exec::PitJoinExec;
+pub use key_type::{is_key_type, key_type};
+pub use logical::{PitJoinNode, PushFilterThroughPitJoin, PushLimitThroughPitJoin};
+pub use planner::PitJoinPlanner;
+pub use spec::{PitFeature, PitKey, PitSpec, PitView, utc};

@@ -1,1 +1,18 @@
-//! Placeholder.
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the datafusion-feast authors
+
+//! What the suite checks our answers with, written without a line of the code under test.
+//!
+//! - [`oracle`]: the point-in-time join as a quadratic loop over plain Rust values.
+//! - [`scenario`]: seeded random tables, definitions and calls, with the oracle's answer.
+//! - [`cases`]: Feast's observed answers, read from their JSON file.
+//! - [`define`]: the SQL text of definitions and of a `feast_pit_join` call.
+//! - [`compare`]: exact comparison of result batches, with a readable difference.
+//! - [`relocate`]: fixtures that other engines wrote, copied to where a test can read them.
+
+pub mod cases;
+pub mod compare;
+pub mod define;
+pub mod oracle;
+pub mod relocate;
+pub mod scenario;

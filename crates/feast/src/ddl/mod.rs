@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the datafusion-feast authors
+
+//! The statements that are ours: text to [`Statement`] and back.
+//!
+//! [`parse`] looks at the first words only; what is not ours is left to DataFusion untouched. Names
+//! fold to lower case unless quoted, as everywhere in DataFusion. [`Statement`] prints as canonical
+//! SQL that parses back to the same statement, which is what `SHOW CREATE` shows.
+
+mod catalog;
+mod cursor;
+mod display;
+mod entity;
+mod feature_service;
+mod feature_view;
+mod nearest;
+mod parse;
+mod statement;
+mod types;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use display::{quoted_name, quoted_string, ttl_text};
+pub(crate) use feature_view::parse_ttl;
+pub(crate) use nearest::{did_you_mean, nearest};
+pub(crate) use parse::parse;
+pub(crate) use statement::{
+    CreateCatalog, CreateEntity, CreateFeatureService, CreateFeatureView, CreateMode, Describe,
+    Drop, Explain, FeatureColumn, JoinKey, ObjectKind, Properties, ServiceItem, Show, ShowCreate,
+    ShowKind, SourceClause, Statement,
+};
+pub(crate) use types::{list_of, sql_type_name, type_from_text};

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the datafusion-feast authors
+
+//! Defining feature views: the definition is checked against the source's columns.
+
+use arrow::datatypes::DataType;
+use datafusion::common::Result;
+use feast_registry::{DataSource, Entity, FeatureView, Field, Registry, Ttl, ValueType};
+
+use super::error::{fail, from_registry, not_found};
+use super::objects::{find, location};
+use super::source_columns::{SourceColumns, described};
+use super::value_types::{KEY_TYPES, accepts, feast_type, key_accepts, key_class};
+use super::view_source::FoundSource;
+use crate::ddl::{CreateFeatureView, FeatureColumn, ObjectKind, sql_type_name};
+
+/// The feature view that the statement describes, checked against the registry and its source.
+pub(super) fn define(
+    registry: &Registry,
+    project: &str,
+    statement: &CreateFeatureView,
+    found: &FoundSource,
+) -> Result<FeatureView> {
+    let source = location(&found.source.source);
+    let mapping = &statement.field_mapping;
+    let columns = SourceColumns::new(&statement.name, &source, &found.schema, mapping)?;
+    columns.time("event time", &statement.timestamp)?;
+    if let Some(created) = &statement.created {
+        columns.time("created time", created)?;
+    }
+    for column in &statement.tie_break {
+        columns.get("tie-break", column)?;
+    }
+    let entities = entities(registry, project, statement)?;
+    let mut view = FeatureView::new(&statement.name, found.source.clone());
+    view.entities.clone_from(&statement.entities);
+    view.entity_columns =
+        entities.iter().map(|entity| key(&columns, entity)).collect::<Result<_>>()?;
+    view.features = match &statement.features {
+        Some(features) => declared(&columns, statement, &entities, features)?,
+        None => inferred(&columns, statement, &entities)?,
+    };
+    view.ttl = match statement.ttl.map(|ttl| (i64::try_from(ttl.as_secs()), ttl.subsec_nanos())) {
+        None => None,
+        Some((Ok(seconds), nanos)) => Some(Ttl::new(seconds, i32::try_from(nanos).unwrap_or(0))),
+        Some((Err(_), _)) => return columns.invalid("the TTL is too long; leave it out"),
+    };
+    view.online = statement.online;
+    view.tie_break.clone_from(&statement.tie_break);
+    view.description = statement.properties.comment.clone().unwrap_or_default();
+    view.owner = statement.properties.owner.clone().unwrap_or_default();
+    view.tags.clone_from(&statement.properties.tags);
+    view.source.name = source_name(registry, project, &view)?;
+    if let Some(old) = registry.feature_view(project, &view.name).map_err(from_registry)? {
+        view.materialization_intervals = old.materialization_intervals;
+    }
+    Ok(view)
+}
+
+fn entities(
+    registry: &Registry,
+    project: &str,
+    statement: &CreateFeatureView,
+) -> Result<Vec<Entity>> {
+    let known = registry.entities(project).map_err(from_registry)?;
+    let mut entities: Vec<Entity> = Vec::new();
+    for name in &statement.entities {
+        let Some(entity) = find(&known, name) else {
+            return Err(not_found(ObjectKind::Entity, name, &known));
+        };
+        if let Some(other) = entities.iter().find(|other| other.join_key == entity.join_key) {
+            let view = &statement.name;
+            let message = if other.name == entity.name {
+                format!("feature view {view}: entity {name} is named twice; keep one")
+            } else {
+                format!(
+                    "feature view {view}: entities {} and {name} have the same join key {}; keep \
+                     one",
+                    other.name, entity.join_key
+                )
+            };
+            return Err(fail(feast_registry::ErrorKind::InvalidDefinition, message));
+        }
+        entities.push(entity.clone());
+    }
+    Ok(entities)
+}
+
+/// The key column of an entity: the type the entity declares, else that of the source.
+fn key(columns: &SourceColumns, entity: &Entity) -> Result<Field> {
+    let name = &entity.join_key;
+    let data_type = columns.get(&format!("join key of entity {}:", entity.name), name)?;
+    if key_class(data_type).is_none() {
+        return columns.invalid(&format!(
+            "join key {name} of {} is {}, which cannot be a key; use a column of {KEY_TYPES}",
+            columns.source(),
+            described(data_type)
+        ));
+    }
+    if !key_accepts(entity.value_type, data_type) {
+        return columns.invalid(&format!(
+            "join key {name} of {} is {}, but entity {} declares it {}; declare the entity with \
+             the column's type, or cast the column",
+            columns.source(),
+            described(data_type),
+            entity.name,
+            sql_type_name(entity.value_type)
+        ));
+    }
+    let value_type = match entity.value_type {
+        ValueType::Unknown => feast_type(data_type).unwrap_or_default(),
+        declared => declared,
+    };
+    Ok(Field::new(name, value_type))
+}
+
+/// What a column is already used for, other than as a feature.
+fn role(statement: &CreateFeatureView, entities: &[Entity], name: &str) -> Option<&'static str> {
+    if entities.iter().any(|entity| entity.join_key == name) {
+        Some("a join key")
+    } else if statement.timestamp == name {
+        Some("the event time")
+    } else if statement.created.as_deref() == Some(name) {
+        Some("the created time")
+    } else {
+        None
+    }
+}
+
+fn declared(
+    columns: &SourceColumns,
+    statement: &CreateFeatureView,
+    entities: &[Entity],
+    features: &[FeatureColumn],
+) -> Result<Vec<Field>> {
+    let mut fields: Vec<Field> = Vec::new();
+    for feature in features {
+        let name = &feature.name;
+        if let Some(role) = role(statement, entities, name) {
+            return columns.invalid(&format!("{name} is {role}; leave it out of FEATURES"));
+        }
+        if fields.iter().any(|field| field.name == *name) {
+            return columns.invalid(&format!("feature {name} is named twice; keep one"));
+        }
+        let data_type = columns.get("feature", name)?;
+        if !accepts(feature.value_type, data_type) {
+            return columns.invalid(&format!(
+                "feature {name} is declared {}, but column {name} of {} is {}; {}",
+                sql_type_name(feature.value_type),
+                columns.source(),
+                described(data_type),
+                remedy(data_type)
+            ));
+        }
+        let value_type = match feature.value_type {
+            ValueType::Unknown => feast_type(data_type).unwrap_or_default(),
+            declared => declared,
+        };
+        let mut field = Field::new(name, value_type);
+        field.description = feature.comment.clone().unwrap_or_default();
+        fields.push(field);
+    }
+    Ok(fields)
+}
+
+fn remedy(data_type: &DataType) -> String {
+    match feast_type(data_type) {
+        Some(value_type) => format!("declare it {}", sql_type_name(value_type)),
+        None => "cast the column to a type that Feast has".to_owned(),
+    }
+}
+
+/// Every column that has no other meaning. As in Feast, names that begin or end with two underscores
+/// are taken to be internal.
+fn inferred(
+    columns: &SourceColumns,
+    statement: &CreateFeatureView,
+    entities: &[Entity],
+) -> Result<Vec<Field>> {
+    let mut fields = Vec::new();
+    for (name, data_type) in columns.iter() {
+        let internal = name.starts_with("__") || name.ends_with("__");
+        let ties = statement.tie_break.iter().any(|column| column == name);
+        if internal || ties || role(statement, entities, name).is_some() {
+            continue;
+        }
+        let Some(value_type) = feast_type(data_type) else {
+            return columns.invalid(&format!(
+                "column {name} of {} is {data_type}, which no Feast type holds; name the features \
+                 in FEATURES (name type, …), or cast the column",
+                columns.source()
+            ));
+        };
+        fields.push(Field::new(name, value_type));
+    }
+    if fields.is_empty() {
+        return columns.invalid(&format!(
+            "{} has no column left to be a feature, besides keys, times and tie-breaks",
+            columns.source()
+        ));
+    }
+    Ok(fields)
+}
+
+/// The name of the view's source: the one it already has, else the view's own name, with a number
+/// where another source is called so.
+fn source_name(registry: &Registry, project: &str, view: &FeatureView) -> Result<String> {
+    let known = registry.data_sources(project).map_err(from_registry)?;
+    let views = registry.feature_views(project).map_err(from_registry)?;
+    let mut shared = |name: &str| {
+        views.iter().any(|other| other.name != view.name && other.source.name == name)
+    };
+    if let Some(old) = find(&views, &view.name)
+        && !old.source.name.is_empty()
+        && !shared(&old.source.name)
+    {
+        return Ok(old.source.name.clone());
+    }
+    let mut name = view.name.clone();
+    let mut number = 2;
+    while shared(&name) || find(&known, &name).is_some_and(|source| !same(source, view)) {
+        name = format!("{}_{number}", view.name);
+        number += 1;
+    }
+    Ok(name)
+}
+
+/// Whether a source that is recorded is what the view would record under that name.
+fn same(source: &DataSource, view: &FeatureView) -> bool {
+    let mut own = view.source.clone();
+    own.name.clone_from(&source.name);
+    *source == own
+}

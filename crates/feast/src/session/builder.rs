@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the datafusion-feast authors
+
+//! Building a context.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use chrono::Utc;
+use datafusion::common::Result;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use feast_iceberg::CatalogOptions;
+use feast_registry::{FileRegistryStore, RegistryStore};
+
+use super::context::FeastContext;
+use super::install::{FeastOptions, install};
+use super::scope::FeastScope;
+
+/// Collects what a [`FeastContext`] is made of.
+#[derive(Debug, Default)]
+pub struct FeastContextBuilder {
+    state: Option<SessionStateBuilder>,
+    config: Option<SessionConfig>,
+    runtime: Option<Arc<RuntimeEnv>>,
+    options: FeastOptions,
+    catalogs: Vec<CatalogOptions>,
+}
+
+impl FeastContextBuilder {
+    /// Builds on this session: its tables, rules, functions and planner stay.
+    #[must_use]
+    pub fn with_session_state_builder(mut self, builder: SessionStateBuilder) -> Self {
+        self.state = Some(builder);
+        self
+    }
+
+    /// Uses this configuration; `information_schema` is always on.
+    #[must_use]
+    pub fn with_session_config(mut self, config: SessionConfig) -> Self {
+        self.config = Some(config);
+        self
+    }
+
+    /// Uses this runtime: its memory limit, disk limit and object stores.
+    #[must_use]
+    pub fn with_runtime_env(mut self, runtime: Arc<RuntimeEnv>) -> Self {
+        self.runtime = Some(runtime);
+        self
+    }
+
+    /// Keeps definitions in a file of Feast's registry format; it is made by the first definition if it does not exist.
+    #[must_use]
+    pub fn with_registry_path(self, path: impl AsRef<Path>) -> Self {
+        self.with_registry(Arc::new(FileRegistryStore::new(path.as_ref())))
+    }
+
+    /// Keeps definitions in this store.
+    #[must_use]
+    pub fn with_registry(mut self, registry: Arc<dyn RegistryStore>) -> Self {
+        self.options = self.options.with_registry(registry);
+        self
+    }
+
+    /// Reads and writes the definitions of this project.
+    #[must_use]
+    pub fn with_project(mut self, project: impl Into<String>) -> Self {
+        self.options = self.options.with_project(project);
+        self
+    }
+
+    /// Attaches an Iceberg catalog.
+    #[must_use]
+    pub fn with_catalog(mut self, catalog: CatalogOptions) -> Self {
+        self.catalogs.push(catalog);
+        self
+    }
+
+    /// The context; an error names the catalog that cannot be attached or the registry that cannot be read.
+    pub async fn build(self) -> Result<FeastContext> {
+        let mut builder = self.state.unwrap_or_else(|| SessionStateBuilder::new().with_default_features());
+        if let Some(config) = self.config {
+            builder = builder.with_config(config);
+        }
+        if let Some(runtime) = self.runtime {
+            builder = builder.with_runtime_env(runtime);
+        }
+        let config = builder.config().take().unwrap_or_default().with_information_schema(true);
+        builder = builder.with_config(config);
+        let shared = install(&mut builder, self.options)?;
+        shared.registry.read()?;
+        let session = SessionContext::new_with_state(builder.build());
+        let scope = FeastScope::new(
+            Arc::clone(&shared),
+            Arc::clone(&shared.catalogs),
+            session.copied_config(),
+            Utc::now(),
+        );
+        for catalog in self.catalogs {
+            scope.attach_catalog(catalog, false).await?;
+        }
+        Ok(FeastContext::new(session, shared))
+    }
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the datafusion-feast authors
+
+//! The context users hold: a DataFusion session that speaks the feature store's statements as well.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::Utc;
+use datafusion::catalog::CatalogProviderList;
+use datafusion::common::{DataFusionError, ParamValues, Result, plan_err};
+use datafusion::dataframe::DataFrame;
+use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::logical_expr::{DmlStatement, LogicalPlan, Statement as PlanStatement, WriteOp};
+use datafusion::prelude::SessionContext;
+use datafusion::sql::parser::{DFParserBuilder, Statement};
+use datafusion::sql::sqlparser::ast::{self, Ident};
+use datafusion::sql::sqlparser::dialect::dialect_from_str;
+
+use super::builder::FeastContextBuilder;
+use super::install::bind_functions;
+use super::path_tables::PathTables;
+use super::scope::{FeastScope, FeastShared};
+use super::statement_catalogs::StatementCatalogs;
+use crate::functions::name_entities;
+use crate::{ddl, ops};
+
+/// A session with a feature store in it.
+///
+/// ```
+/// # #[tokio::main] async fn main() -> datafusion::common::Result<()> {
+/// use datafusion_feast::FeastContext;
+///
+/// let feast = FeastContext::builder().build().await?;
+/// feast.sql("CREATE ENTITY driver JOIN KEY (driver_id BIGINT)").await?.collect().await?;
+/// let entities = feast.sql("SELECT name, join_key FROM feast.registry.entities").await?;
+/// assert_eq!(entities.count().await?, 1);
+/// # Ok(()) }
+/// ```
+///
+/// One statement sees one version of each Iceberg table; the next statement sees commits made in between, by anyone. Views and
+/// prepared statements are planned anew each time they are used.
+#[derive(Debug)]
+pub struct FeastContext {
+    session: SessionContext,
+    shared: Arc<FeastShared>,
+    prepared: Mutex<HashMap<String, ast::Statement>>,
+}
+
+impl FeastContext {
+    /// Starts building a context.
+    pub fn builder() -> FeastContextBuilder {
+        FeastContextBuilder::default()
+    }
+
+    pub(super) fn new(session: SessionContext, shared: Arc<FeastShared>) -> Self {
+        Self { session, shared, prepared: Mutex::new(HashMap::new()) }
+    }
+
+    /// The DataFusion session inside, to register tables and functions with.
+    pub fn session(&self) -> &SessionContext {
+        &self.session
+    }
+
+    /// Plans one statement, of the feature store or of DataFusion.
+    ///
+    /// A statement of the feature store takes effect when the returned frame is executed, once; one without a result gives a frame
+    /// without columns. DataFusion's own DDL and `SET` take effect at once, as in [`SessionContext::sql`].
+    pub async fn sql(&self, text: &str) -> Result<DataFrame> {
+        let (state, scope) = self.statement();
+        if let Some(statement) = ddl::parse(text)? {
+            return Ok(DataFrame::new(state, ops::lower(statement, &scope)?));
+        }
+        let statement = parse_one(text, &state)?;
+        match self.prepared(statement, &state).await? {
+            Planned::Done => self.session.read_empty()?.select_columns(&[]),
+            Planned::Plan(plan) if runs_in_session(&plan) => self.session.execute_logical_plan(*plan).await,
+            Planned::Plan(plan) => Ok(DataFrame::new(state, *plan)),
+        }
+    }
+
+    /// The session as one statement sees it.
+    fn statement(&self) -> (SessionState, FeastScope) {
+        let base = self.session.state();
+        let config = base.config().clone();
+        let paths = PathTables { config: config.clone(), runtime: Arc::clone(base.runtime_env()) };
+        let catalogs: Arc<dyn CatalogProviderList> = StatementCatalogs::new(base.clone(), Some(paths));
+        let scope = FeastScope::new(Arc::clone(&self.shared), Arc::clone(&catalogs), config, Utc::now());
+        let mut builder = SessionStateBuilder::new_from_existing(base).with_catalog_list(catalogs);
+        bind_functions(&mut builder, &scope);
+        (builder.build(), scope)
+    }
+
+    /// Plans a statement; PREPARE, EXECUTE and DEALLOCATE are kept here, since a statement prepared is planned at each use.
+    async fn prepared(&self, statement: Statement, state: &SessionState) -> Result<Planned> {
+        let Statement::Statement(inner) = &statement else {
+            return Ok(Planned::Plan(Box::new(plan(statement, state).await?)));
+        };
+        let prepared = || self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        match inner.as_ref() {
+            ast::Statement::Prepare { name, .. } => {
+                // Planned once to find errors where they are made.
+                let name = normalize(name);
+                plan(statement.clone(), state).await?;
+                if prepared().contains_key(&name) {
+                    return plan_err!("prepared statement {name} exists already; DEALLOCATE {name} first");
+                }
+                prepared().insert(name, inner.as_ref().clone());
+                Ok(Planned::Done)
+            }
+            ast::Statement::Execute { name: Some(name), .. } => {
+                let name = name.to_string();
+                let Some(stored) = prepared().get(&name).cloned() else {
+                    return plan_err!("there is no prepared statement {name}");
+                };
+                let execute = plan(statement.clone(), state).await?;
+                let LogicalPlan::Statement(PlanStatement::Execute(execute)) = execute else {
+                    return plan_err!("EXECUTE {name} has no parameters to read");
+                };
+                let values = execute
+                    .parameters
+                    .into_iter()
+                    .map(|e| match e {
+                        datafusion::logical_expr::Expr::Literal(value, metadata) => {
+                            Ok(datafusion::common::metadata::ScalarAndMetadata::new(value, metadata))
+                        }
+                        other => plan_err!("parameter {other} of EXECUTE {name} is no literal"),
+                    })
+                    .collect::<Result<Vec<_>>>()?;
+                let stored = plan(Statement::Statement(Box::new(stored)), state).await?;
+                let LogicalPlan::Statement(PlanStatement::Prepare(stored)) = stored else {
+                    return plan_err!("prepared statement {name} cannot be planned");
+                };
+                let bound = stored.input.as_ref().clone().with_param_values(ParamValues::List(values))?;
+                Ok(Planned::Plan(Box::new(bound)))
+            }
+            ast::Statement::Deallocate { name, .. } => {
+                let name = normalize(name);
+                match prepared().remove(&name) {
+                    Some(_) => Ok(Planned::Done),
+                    None => plan_err!("there is no prepared statement {name}"),
+                }
+            }
+            _ => Ok(Planned::Plan(Box::new(plan(statement, state).await?))),
+        }
+    }
+}
+
+enum Planned {
+    /// Nothing is left to run.
+    Done,
+    Plan(Box<LogicalPlan>),
+}
+
+fn normalize(name: &Ident) -> String {
+    if name.quote_style.is_some() { name.value.clone() } else { name.value.to_ascii_lowercase() }
+}
+
+fn parse_one(text: &str, state: &SessionState) -> Result<Statement> {
+    let options = state.config_options();
+    let dialect = &options.sql_parser.dialect;
+    let Some(parser) = dialect_from_str(dialect) else {
+        return plan_err!("unknown SQL dialect {dialect}");
+    };
+    let mut statements = DFParserBuilder::new(text)
+        .with_dialect(parser.as_ref())
+        .with_recursion_limit(options.sql_parser.recursion_limit)
+        .build()?
+        .parse_statements()?;
+    match (statements.pop_front(), statements.len()) {
+        (Some(statement), 0) => Ok(statement),
+        (None, _) => plan_err!("there is no statement in the text"),
+        (Some(_), more) => plan_err!("expected one statement, found {}; run them one at a time", more + 1),
+    }
+}
+
+async fn plan(mut statement: Statement, state: &SessionState) -> Result<LogicalPlan, DataFusionError> {
+    name_entities(&mut statement);
+    state.statement_to_plan(statement).await
+}
+
+/// DDL, `SET` and the like change the session and are its own to run.
+fn runs_in_session(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Ddl(_) | LogicalPlan::Statement(_) | LogicalPlan::DescribeTable(_) => true,
+        LogicalPlan::Dml(DmlStatement { op, .. }) => matches!(op, WriteOp::Ctas),
+        _ => false,
+    }
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the datafusion-feast authors
+
+//! The one installer.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, RwLock};
+
+use chrono::Utc;
+use datafusion::catalog::{CatalogProviderList, MemoryCatalogProviderList, TableFunction};
+use datafusion::common::Result;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::logical_expr::planner::RelationPlanner;
+use datafusion::optimizer::optimizer::Optimizer;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
+use feast_iceberg::ChooseIcebergScan;
+use feast_pit::{PushFilterThroughPitJoin, PushLimitThroughPitJoin};
+use feast_registry::{InMemoryRegistryStore, RegistryStore};
+
+use super::query_planner::FeastQueryPlanner;
+use super::scope::{FeastScope, FeastShared};
+use crate::functions::{FeastRelationPlanner, table_functions};
+use crate::ops::RegistryHandle;
+use crate::views::FeastCatalog;
+
+/// What a session is given: where its definitions are kept and which project they belong to.
+#[derive(Debug, Clone)]
+pub struct FeastOptions {
+    pub(super) registry: Arc<dyn RegistryStore>,
+    pub(super) project: String,
+}
+
+impl Default for FeastOptions {
+    /// Definitions that live as long as the session, in project `default`.
+    fn default() -> Self {
+        Self { registry: Arc::new(InMemoryRegistryStore::default()), project: "default".to_owned() }
+    }
+}
+
+impl FeastOptions {
+    /// Keeps definitions in this store.
+    #[must_use]
+    pub fn with_registry(mut self, registry: Arc<dyn RegistryStore>) -> Self {
+        self.registry = registry;
+        self
+    }
+
+    /// Reads and writes the definitions of this project.
+    #[must_use]
+    pub fn with_project(mut self, project: impl Into<String>) -> Self {
+        self.project = project.into();
+        self
+    }
+}
+
+/// Adds the feature store to a session that is being built.
+pub trait SessionStateBuilderExt: Sized {
+    /// Installs functions, rules and planner beside what the builder already has.
+    ///
+    /// - Table functions `feast_…` and a relation planner for their named and query arguments.
+    /// - `choose_iceberg_scan`, first of the physical rules: the rules after it see plain Parquet scans.
+    /// - `push_filter_through_pit_join` and `push_limit_through_pit_join`, before DataFusion's `push_down_filter` and
+    ///   `push_down_limit`, which must find the work done since they block at the node.
+    /// - A query planner that plans the join and hands every other plan to the planner found in the builder.
+    /// - Catalog `feast` with the definitions as tables.
+    ///
+    /// Call it after the builder's own rules, planner and catalog list are set. Statements of the feature store's own
+    /// (`CREATE FEATURE VIEW` …) need [`FeastContext::sql`](crate::FeastContext::sql); here their function twins do the same.
+    fn with_feast(self, options: FeastOptions) -> Result<Self>;
+}
+
+impl SessionStateBuilderExt for SessionStateBuilder {
+    fn with_feast(mut self, options: FeastOptions) -> Result<Self> {
+        install(&mut self, options)?;
+        Ok(self)
+    }
+}
+
+/// Installs into a builder and returns what its statements share.
+pub(super) fn install(builder: &mut SessionStateBuilder, options: FeastOptions) -> Result<Arc<FeastShared>> {
+    let catalogs = builder
+        .catalog_list()
+        .get_or_insert_with(|| Arc::new(MemoryCatalogProviderList::new()) as Arc<dyn CatalogProviderList>);
+    let catalogs = Arc::clone(catalogs);
+    let runtime = Arc::clone(builder.runtime_env().get_or_insert_with(Default::default));
+    let config = builder.config().get_or_insert_with(Default::default).clone();
+    let shared = Arc::new(FeastShared {
+        registry: RegistryHandle::new(options.registry),
+        project: options.project,
+        catalogs: Arc::clone(&catalogs),
+        attached: RwLock::new(BTreeMap::new()),
+        runtime,
+    });
+    catalogs.register_catalog("feast".to_owned(), Arc::new(FeastCatalog::new(Arc::clone(&shared))));
+
+    let rules = &mut builder.optimizer().get_or_insert_with(Optimizer::new).rules;
+    insert_before(rules, "push_down_limit", Arc::new(PushLimitThroughPitJoin::default()), |r| r.name());
+    insert_before(rules, "push_down_filter", Arc::new(PushFilterThroughPitJoin::default()), |r| r.name());
+    let physical = &mut builder.physical_optimizers().get_or_insert_with(PhysicalOptimizer::new).rules;
+    physical.insert(0, Arc::new(ChooseIcebergScan::default()));
+
+    let planner = FeastQueryPlanner::new(builder.query_planner().take());
+    *builder.query_planner() = Some(Arc::new(planner));
+
+    let scope = FeastScope::new(Arc::clone(&shared), catalogs, config, Utc::now());
+    bind_functions(builder, &scope);
+    Ok(shared)
+}
+
+/// Points the functions of a builder at one scope, in place of an earlier one.
+pub(super) fn bind_functions(builder: &mut SessionStateBuilder, scope: &FeastScope) {
+    let functions = builder.table_functions().get_or_insert_with(HashMap::new);
+    for function in table_functions(scope) {
+        functions.insert(function.name().to_owned(), Arc::new(function) as Arc<TableFunction>);
+    }
+    let planners = builder.relation_planners().get_or_insert_with(Vec::new);
+    planners.retain(|planner| !format!("{planner:?}").starts_with("FeastRelationPlanner"));
+    planners.insert(0, Arc::new(FeastRelationPlanner::new(scope.clone())) as Arc<dyn RelationPlanner>);
+}
+
+fn insert_before<R: ?Sized>(rules: &mut Vec<Arc<R>>, name: &str, rule: Arc<R>, name_of: impl Fn(&R) -> &str) {
+    let at = rules.iter().position(|r| name_of(r) == name).unwrap_or(rules.len());
+    rules.insert(at, rule);
+}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the datafusion-feast authors
+
+//! Sessions: the context users hold, and what is installed into a session that is theirs already.
+
+mod bridge;
+mod builder;
+mod context;
+mod install;
+mod path_tables;
+mod query_planner;
+mod scope;
+mod statement_catalogs;
+
+pub(crate) use bridge::wait;
+pub use builder::FeastContextBuilder;
+pub use context::FeastContext;
+pub use install::{FeastOptions, SessionStateBuilderExt};
+pub(crate) use scope::{FeastScope, FeastShared};

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the datafusion-feast authors
+
+//! What one statement sees: definitions, catalogs, files, the time it started.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use chrono::{DateTime, Utc};
+use datafusion::catalog::{CatalogProviderList, TableProvider};
+use datafusion::common::{Result, TableReference, plan_err};
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::prelude::SessionConfig;
+use datafusion::sql::ResolvedTableReference;
+use feast_iceberg::{CatalogOptions, IcebergCatalogProvider, IcebergTableProvider, SnapshotSelector};
+use feast_registry::{DataSource, Source};
+
+use super::path_tables::PathTables;
+use crate::ops::RegistryHandle;
+
+/// What all statements of a session share.
+#[derive(Debug)]
+pub(crate) struct FeastShared {
+    pub(crate) registry: RegistryHandle,
+    pub(crate) project: String,
+    /// The session's catalogs, as registered.
+    pub(crate) catalogs: Arc<dyn CatalogProviderList>,
+    /// How the Iceberg catalogs among them were attached.
+    pub(crate) attached: RwLock<BTreeMap<String, CatalogOptions>>,
+    pub(crate) runtime: Arc<RuntimeEnv>,
+}
+
+/// One statement's view of the session. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct FeastScope {
+    shared: Arc<FeastShared>,
+    /// The catalogs as this statement sees them: one version of each Iceberg table.
+    catalogs: Arc<dyn CatalogProviderList>,
+    config: SessionConfig,
+    now: DateTime<Utc>,
+}
+
+impl FeastScope {
+    pub(crate) fn new(
+        shared: Arc<FeastShared>,
+        catalogs: Arc<dyn CatalogProviderList>,
+        config: SessionConfig,
+        now: DateTime<Utc>,
+    ) -> Self {
+        Self { shared, catalogs, config, now }
+    }
+
+    pub(crate) fn registry(&self) -> &RegistryHandle {
+        &self.shared.registry
+    }
+
+    pub(crate) fn project(&self) -> &str {
+        &self.shared.project
+    }
+
+    /// When the statement started.
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+
+    pub(crate) fn path_tables(&self) -> PathTables {
+        PathTables { config: self.config.clone(), runtime: Arc::clone(&self.shared.runtime) }
+    }
+
+    /// The reference with the session's default catalog and schema where it names none.
+    pub(crate) fn resolve(&self, reference: TableReference) -> ResolvedTableReference {
+        let catalog = &self.config.options().catalog;
+        reference.resolve(&catalog.default_catalog, &catalog.default_schema)
+    }
+
+    /// The table of this name, or an error that says which part of the name is unknown.
+    pub(crate) async fn table(&self, reference: &TableReference) -> Result<Arc<dyn TableProvider>> {
+        let name = self.resolve(reference.clone());
+        let Some(catalog) = self.catalogs.catalog(&name.catalog) else {
+            let mut known = self.catalogs.catalog_names();
+            known.sort();
+            return plan_err!(
+                "table {reference}: there is no catalog {}; attached are {}; attach one with CREATE EXTERNAL CATALOG",
+                name.catalog,
+                known.join(", ")
+            );
+        };
+        let Some(schema) = catalog.schema(&name.schema) else {
+            let mut known = catalog.schema_names();
+            known.sort();
+            return plan_err!(
+                "table {reference}: catalog {} has no schema {}; it has {}",
+                name.catalog,
+                name.schema,
+                listed(&known)
+            );
+        };
+        match schema.table(&name.table).await? {
+            Some(table) => Ok(table),
+            None => {
+                let mut known = schema.table_names();
+                known.sort();
+                plan_err!(
+                    "there is no table {reference}; {}.{} has {}",
+                    name.catalog,
+                    name.schema,
+                    listed(&known)
+                )
+            }
+        }
+    }
+
+    /// The table a view's rows are in, as of a snapshot.
+    pub(crate) async fn source_table(
+        &self,
+        source: &DataSource,
+        at: SnapshotSelector,
+    ) -> Result<Arc<dyn TableProvider>> {
+        let table = match &source.source {
+            Source::Iceberg(iceberg) => {
+                let reference = TableReference::full(
+                    iceberg.catalog_name.as_str(),
+                    iceberg.namespace.as_str(),
+                    iceberg.table.as_str(),
+                );
+                if self.shared.catalogs.catalog(&iceberg.catalog_name).is_none() {
+                    return plan_err!(
+                        "data source {} is Iceberg table {reference}, but no catalog {} is attached; attach it with --catalog or \
+                         CREATE EXTERNAL CATALOG {} STORED AS ICEBERG OPTIONS (type '{}', uri '…')",
+                        source.name,
+                        iceberg.catalog_name,
+                        iceberg.catalog_name,
+                        iceberg.catalog_type
+                    );
+                }
+                self.table(&reference).await?
+            }
+            Source::File(file) => self.path_tables().open(&file.uri).await?,
+            Source::Table(table) => self.table(&TableReference::parse_str(&table.table)).await?,
+            Source::Other { kind, name } => {
+                return plan_err!(
+                    "data source {name} is of kind {kind}, which cannot be read here; expected an Iceberg table, Parquet files or a \
+                     table of this session"
+                );
+            }
+            _ => return plan_err!("data source {} is of a kind that cannot be read here", source.name),
+        };
+        if at == SnapshotSelector::Current {
+            return Ok(table);
+        }
+        match table.as_any().downcast_ref::<IcebergTableProvider>() {
+            Some(iceberg) => Ok(Arc::new(iceberg.at(at)?)),
+            None => plan_err!(
+                "data source {} is no Iceberg table and has no snapshots; leave it out of as_of_snapshot",
+                source.name
+            ),
+        }
+    }
+
+    /// How an Iceberg catalog of this name was attached.
+    pub(crate) fn catalog_options(&self, name: &str) -> Option<CatalogOptions> {
+        self.shared.attached.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// Attaches an Iceberg catalog under its name.
+    pub(crate) async fn attach_catalog(&self, options: CatalogOptions, if_not_exists: bool) -> Result<()> {
+        let name = options.name.clone();
+        if self.shared.catalogs.catalog(&name).is_some() {
+            if if_not_exists {
+                return Ok(());
+            }
+            return plan_err!("catalog {name} exists already; choose another name or say IF NOT EXISTS");
+        }
+        let catalog = feast_iceberg::connect(&options).await?;
+        let provider = IcebergCatalogProvider::new(catalog, &name);
+        self.shared.catalogs.register_catalog(name.clone(), Arc::new(provider));
+        self.shared.attached.write().unwrap_or_else(PoisonError::into_inner).insert(name, options);
+        Ok(())
+    }
+}
+
+fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 20;
+    match names.len() {
+        0 => "none".to_owned(),
+        n if n <= SHOWN => names.join(", "),
+        n => format!("{} and {} more", names[..SHOWN].join(", "), n - SHOWN),
+    }
+}

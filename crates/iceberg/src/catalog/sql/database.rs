@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the datafusion-feast authors
+
+//! The SQLite file under an SQL catalog: opening it without ever making or altering one, and its
+//! failures in words.
+
+use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use crate::error::{Error, ErrorKind, Result};
+
+const TABLES: &str = "iceberg_tables";
+const NAMESPACES: &str = "iceberg_namespace_properties";
+const HEADER: &[u8; 16] = b"SQLite format 3\0";
+
+/// A catalog's database file. Each use opens a connection of its own, so that what other
+/// processes committed is seen.
+#[derive(Debug, Clone)]
+pub(super) struct Database {
+    path: PathBuf,
+    busy_timeout: Duration,
+}
+
+/// An open connection, and what the database's tables look like.
+pub(super) struct Session {
+    pub(super) connection: Connection,
+    /// The column `iceberg_type` exists: not so in databases of PyIceberg before 0.12.
+    pub(super) has_type: bool,
+    /// The table of namespaces' properties exists.
+    pub(super) has_namespaces: bool,
+}
+
+impl Database {
+    pub(super) fn new(path: PathBuf, busy_timeout: Duration) -> Self {
+        Self { path, busy_timeout }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Opens for reading; works for a read-only file in a read-only directory, too.
+    pub(super) fn read(&self) -> Result<Session> {
+        self.check_file()?;
+        let first = self.connect(OpenFlags::SQLITE_OPEN_READ_ONLY).and_then(|it| self.session(it));
+        match first {
+            // A database in WAL mode wants to make files next to it, which a read-only directory
+            // does not allow. With no log there, the file alone is the whole database.
+            Err(error) if error.kind() == ErrorKind::Io && self.has_no_log() => {
+                self.read_immutable().map_err(|_| error)
+            }
+            other => other,
+        }
+    }
+
+    /// Opens for writing; the file has to exist.
+    pub(super) fn write(&self) -> Result<Session> {
+        self.check_file()?;
+        let connection = self.connect(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        self.session(connection)
+    }
+
+    /// Makes a new catalog database in the layout of PyIceberg 0.12.
+    pub(super) fn create(&self) -> Result<()> {
+        let name = self.path.display();
+        let made = std::fs::OpenOptions::new().write(true).create_new(true).open(&self.path);
+        if let Err(cause) = made {
+            let kind = match cause.kind() {
+                std::io::ErrorKind::AlreadyExists => ErrorKind::AlreadyExists,
+                _ => ErrorKind::Io,
+            };
+            let error = Error::new(kind, format!("catalog database '{name}' cannot be created"));
+            return Err(error.with_source(cause));
+        }
+        let connection = self.connect(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        connection
+            .execute_batch(LAYOUT)
+            .map_err(|cause| self.failed(format_args!("create '{name}'"), cause))
+    }
+
+    /// A failure of SQLite while trying to `verb`, in words.
+    pub(super) fn failed(&self, doing: impl Display, cause: rusqlite::Error) -> Error {
+        let name = self.path.display();
+        match cause.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::new(
+                ErrorKind::Locked,
+                format!(
+                    "catalog database '{name}' is locked by another process (waited {:?}): let \
+                     it finish and try again",
+                    self.busy_timeout
+                ),
+            ),
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Error::new(
+                ErrorKind::Io,
+                format!("catalog database '{name}' is read-only: cannot {doing}"),
+            ),
+            Some(ErrorCode::NotADatabase) => self.no_catalog("is not an SQLite database"),
+            Some(ErrorCode::DatabaseCorrupt) => Error::new(
+                ErrorKind::Damaged,
+                format!("catalog database '{name}' is damaged: cannot {doing}"),
+            )
+            .with_source(cause),
+            _ => Error::new(ErrorKind::Io, format!("catalog database '{name}': cannot {doing}"))
+                .with_source(cause),
+        }
+    }
+
+    /// What can be said before SQLite touches the file.
+    fn check_file(&self) -> Result<()> {
+        let name = self.path.display();
+        let meta = std::fs::metadata(&self.path).map_err(|cause| match cause.kind() {
+            std::io::ErrorKind::NotFound => Error::new(
+                ErrorKind::NotFound,
+                format!(
+                    "catalog database '{name}' does not exist: expected the SQLite file of an \
+                     Iceberg SQL catalog; it is never created by opening it"
+                ),
+            ),
+            _ => Error::new(ErrorKind::Io, format!("catalog database '{name}' cannot be opened"))
+                .with_source(cause),
+        })?;
+        if meta.is_dir() {
+            return Err(self.no_catalog("is a directory"));
+        }
+        let mut header = Vec::new();
+        std::fs::File::open(&self.path)
+            .and_then(|file| file.take(HEADER.len() as u64).read_to_end(&mut header))
+            .map_err(|cause| {
+                Error::new(ErrorKind::Io, format!("catalog database '{name}' cannot be opened"))
+                    .with_source(cause)
+            })?;
+        match header.as_slice() {
+            found if found == HEADER => Ok(()),
+            [] => Err(self.no_catalog("is empty")),
+            _ => Err(self.no_catalog("is not an SQLite database")),
+        }
+    }
+
+    fn connect(&self, flags: OpenFlags) -> Result<Connection> {
+        let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&self.path, flags)
+            .map_err(|cause| self.failed("open it", cause))?;
+        self.prepared(connection)
+    }
+
+    fn read_immutable(&self) -> Result<Session> {
+        let uri = url::Url::from_file_path(&self.path)
+            .map_err(|()| self.no_catalog("has no absolute path"))?;
+        let connection = Connection::open_with_flags(
+            format!("{uri}?immutable=1"),
+            OpenFlags::SQLITE_OPEN_READ_ONLY
+                | OpenFlags::SQLITE_OPEN_URI
+                | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+        )
+        .map_err(|cause| self.failed("open it", cause))?;
+        self.session(self.prepared(connection)?)
+    }
+
+    fn prepared(&self, connection: Connection) -> Result<Connection> {
+        connection
+            .busy_timeout(self.busy_timeout)
+            .map_err(|cause| self.failed("open it", cause))?;
+        Ok(connection)
+    }
+
+    /// There is no write-ahead log with something in it.
+    fn has_no_log(&self) -> bool {
+        let mut log = self.path.clone().into_os_string();
+        log.push("-wal");
+        std::fs::metadata(log).map_or(true, |meta| meta.len() == 0)
+    }
+
+    fn session(&self, connection: Connection) -> Result<Session> {
+        let columns = self.columns(&connection, TABLES)?;
+        if columns.is_empty() {
+            return Err(self.no_catalog(&format!("has no table '{TABLES}'")));
+        }
+        for needed in [
+            "catalog_name",
+            "table_namespace",
+            "table_name",
+            "metadata_location",
+            "previous_metadata_location",
+        ] {
+            if !columns.contains(needed) {
+                return Err(self.no_catalog(&format!("has no column '{needed}' in '{TABLES}'")));
+            }
+        }
+        let has_namespaces = !self.columns(&connection, NAMESPACES)?.is_empty();
+        let has_type = columns.contains("iceberg_type");
+        Ok(Session { connection, has_type, has_namespaces })
+    }
+
+    fn columns(&self, connection: &Connection, table: &str) -> Result<BTreeSet<String>> {
+        let read = || {
+            let mut statement = connection.prepare("SELECT name FROM pragma_table_info(?1)")?;
+            let names = statement.query_map([table], |row| row.get::<_, String>(0))?;
+            names.collect::<rusqlite::Result<BTreeSet<String>>>()
+        };
+        read().map_err(|cause| self.failed("read its layout", cause))
+    }
+
+    fn no_catalog(&self, why: &str) -> Error {
+        Error::new(
+            ErrorKind::NotACatalog,
+            format!(
+                "'{}' is no Iceberg catalog, it {why}: expected an SQLite file with the table \
+                 '{TABLES}', as PyIceberg's SqlCatalog writes it; the file was left as it is",
+                self.path.display()
+            ),
+        )
+    }
+}
+
+/// PyIceberg 0.12's layout.
+const LAYOUT: &str = "
+CREATE TABLE iceberg_tables (
+	catalog_name VARCHAR(255) NOT NULL, 
+	table_namespace VARCHAR(255) NOT NULL, 
+	table_name VARCHAR(255) NOT NULL, 
+	metadata_location VARCHAR(1000), 
+	previous_metadata_location VARCHAR(1000), 
+	iceberg_type VARCHAR(5), 
+	PRIMARY KEY (catalog_name, table_namespace, table_name)
+);
+CREATE TABLE iceberg_namespace_properties (
+	catalog_name VARCHAR(255) NOT NULL, 
+	namespace VARCHAR(255) NOT NULL, 
+	property_key VARCHAR(255) NOT NULL, 
+	property_value VARCHAR(1000) NOT NULL, 
+	PRIMARY KEY (catalog_name, namespace, property_key)
+);";

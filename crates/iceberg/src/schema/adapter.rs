@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the datafusion-feast authors
+
+//! Rewrites expressions over the table's columns into expressions over a file's columns, by id.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::datatypes::{Fields, SchemaRef};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::{CastExpr, Column, lit};
+use datafusion::physical_expr_adapter::{PhysicalExprAdapter, PhysicalExprAdapterFactory};
+use iceberg::spec::NameMapping;
+
+use super::columns::{TableColumns, field_id};
+use super::ids::identified;
+use super::reshape::ReshapeExpr;
+use super::shape::{Shape, absent};
+
+/// Makes one [`FieldIdAdapter`] for each data file.
+#[derive(Debug)]
+pub(crate) struct FieldIdAdapterFactory {
+    table: Arc<str>,
+    columns: Arc<TableColumns>,
+    mapping: Option<NameMapping>,
+}
+
+impl FieldIdAdapterFactory {
+    /// For files of `table`; `mapping` is its name mapping for files without ids.
+    pub(crate) fn new(
+        table: Arc<str>,
+        columns: Arc<TableColumns>,
+        mapping: Option<NameMapping>,
+    ) -> Self {
+        Self { table, columns, mapping }
+    }
+}
+
+impl PhysicalExprAdapterFactory for FieldIdAdapterFactory {
+    fn create(
+        &self,
+        logical_file_schema: SchemaRef,
+        physical_file_schema: SchemaRef,
+    ) -> Result<Arc<dyn PhysicalExprAdapter>> {
+        let mapping = self.mapping.as_ref();
+        let fields = identified(&physical_file_schema, &logical_file_schema, mapping);
+        let ids = fields.iter().enumerate();
+        let by_id = ids.filter_map(|(index, f)| field_id(f).map(|id| (id, index))).collect();
+        Ok(Arc::new(FieldIdAdapter {
+            table: Arc::clone(&self.table),
+            columns: Arc::clone(&self.columns),
+            logical: logical_file_schema,
+            physical: physical_file_schema,
+            fields,
+            by_id,
+        }))
+    }
+}
+
+/// The columns of one file.
+#[derive(Debug)]
+struct FieldIdAdapter {
+    table: Arc<str>,
+    columns: Arc<TableColumns>,
+    logical: SchemaRef,
+    physical: SchemaRef,
+    /// The file's fields with their ids resolved.
+    fields: Fields,
+    by_id: HashMap<i32, usize>,
+}
+
+impl FieldIdAdapter {
+    /// The expression over the file that gives the table's column, None for an unknown name.
+    fn column(&self, name: &str) -> Result<Option<Arc<dyn PhysicalExpr>>> {
+        let Some(column) = self.columns.index_of(name).map(|i| &self.logical.fields()[i]) else {
+            return Ok(None);
+        };
+        let defaults = self.columns.defaults();
+        let index = field_id(column).and_then(|id| self.by_id.get(&id));
+        let Some(index) = index.copied() else {
+            return Ok(Some(lit(absent(column, defaults)?)));
+        };
+        let stored = self.physical.field(index);
+        let input: Arc<dyn PhysicalExpr> = Arc::new(Column::new(stored.name(), index));
+        let shape = Shape::plan(column, &self.fields[index], stored.data_type(), defaults)?;
+        Ok(Some(match shape {
+            Shape::Keep => input,
+            Shape::Cast(to) => Arc::new(CastExpr::new(input, to, None)),
+            nested => Arc::new(ReshapeExpr::new(input, Arc::new(nested), Arc::clone(column))),
+        }))
+    }
+}
+
+impl PhysicalExprAdapter for FieldIdAdapter {
+    fn rewrite(&self, expr: Arc<dyn PhysicalExpr>) -> Result<Arc<dyn PhysicalExpr>> {
+        let rewritten = expr.transform_down(|expr| {
+            let Some(column) = expr.as_any().downcast_ref::<Column>() else {
+                return Ok(Transformed::no(expr));
+            };
+            match self.column(column.name())? {
+                // A rewritten column may carry the name of another column: do not look again.
+                Some(read) => Ok(Transformed::new(read, true, TreeNodeRecursion::Jump)),
+                None => Ok(Transformed::no(expr)),
+            }
+        });
+        rewritten.data().map_err(|e| named(&self.table, e))
+    }
+}
+
+fn named(table: &str, error: DataFusionError) -> DataFusionError {
+    error.context(format!("reading a data file of table {table}"))
+}

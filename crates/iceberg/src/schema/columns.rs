@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the datafusion-feast authors
+
+//! The columns of one read: the Iceberg schema and the Arrow schema shown for it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
+use datafusion::common::{ScalarValue, exec_datafusion_err, not_impl_datafusion_err};
+use datafusion::error::Result;
+use iceberg::arrow::schema_to_arrow_schema;
+use iceberg::spec::{Literal, PrimitiveType, Schema as IcebergSchema, SchemaRef as IcebergRef};
+use parquet::arrow::PARQUET_FIELD_ID_META_KEY;
+
+use super::literal::literal_scalar;
+
+/// A top-level column.
+#[derive(Debug, Clone)]
+pub(crate) struct TableColumn {
+    pub(crate) id: i32,
+    pub(crate) data_type: DataType,
+    /// None for structs, lists and maps.
+    pub(crate) primitive: Option<PrimitiveType>,
+}
+
+/// The columns of a table as one read sees them.
+#[derive(Debug)]
+pub(crate) struct TableColumns {
+    arrow: SchemaRef,
+    columns: Vec<TableColumn>,
+    by_name: HashMap<String, usize>,
+    defaults: HashMap<i32, ScalarValue>,
+}
+
+impl TableColumns {
+    /// The columns of `schema`; `table` is named in errors.
+    pub(crate) fn try_new(table: &str, schema: &IcebergRef) -> Result<Self> {
+        let arrow = arrow_schema(table, schema)?;
+        let mut columns = Vec::with_capacity(arrow.fields().len());
+        let mut by_name = HashMap::with_capacity(arrow.fields().len());
+        let fields = schema.as_struct().fields();
+        for (index, (field, shown)) in fields.iter().zip(arrow.fields()).enumerate() {
+            by_name.insert(field.name.clone(), index);
+            columns.push(TableColumn {
+                id: field.id,
+                data_type: shown.data_type().clone(),
+                primitive: field.field_type.as_primitive_type().cloned(),
+            });
+        }
+        let defaults = initial_defaults(table, schema, &arrow)?;
+        Ok(Self { arrow, columns, by_name, defaults })
+    }
+
+    /// The schema shown to DataFusion: field ids in `PARQUET:field_id`, zones named `UTC`.
+    pub(crate) fn arrow(&self) -> &SchemaRef {
+        &self.arrow
+    }
+
+    /// The columns in order.
+    pub(crate) fn columns(&self) -> &[TableColumn] {
+        &self.columns
+    }
+
+    /// The position of the column called `name`.
+    pub(crate) fn index_of(&self, name: &str) -> Option<usize> {
+        self.by_name.get(name).copied()
+    }
+
+    /// The column called `name`.
+    pub(crate) fn column(&self, name: &str) -> Option<&TableColumn> {
+        self.index_of(name).map(|index| &self.columns[index])
+    }
+
+    /// Initial defaults by field id, at every depth.
+    pub(crate) fn defaults(&self) -> &HashMap<i32, ScalarValue> {
+        &self.defaults
+    }
+}
+
+/// The field id that a field carries.
+pub(crate) fn field_id(field: &Field) -> Option<i32> {
+    field.metadata().get(PARQUET_FIELD_ID_META_KEY)?.parse().ok()
+}
+
+/// `field` with another id (or none) and data type; other metadata is dropped.
+pub(crate) fn with_id(field: &Field, id: Option<i32>, data_type: DataType) -> FieldRef {
+    let metadata = id.map(|id| (PARQUET_FIELD_ID_META_KEY.to_string(), id.to_string()));
+    Arc::new(
+        Field::new(field.name(), data_type, field.is_nullable())
+            .with_metadata(metadata.into_iter().collect()),
+    )
+}
+
+fn arrow_schema(table: &str, schema: &IcebergSchema) -> Result<SchemaRef> {
+    let arrow = schema_to_arrow_schema(schema).map_err(|e| {
+        not_impl_datafusion_err!("the schema of table {table} has a type that cannot be read: {e}")
+    })?;
+    let fields: Fields = arrow.fields().iter().map(utc_field).collect();
+    Ok(Arc::new(Schema::new(fields)))
+}
+
+fn utc_field(field: &FieldRef) -> FieldRef {
+    let id = field_id(field);
+    match field.data_type() {
+        DataType::Timestamp(unit, Some(_)) => with_id(field, id, utc(*unit)),
+        DataType::Struct(children) => {
+            let children = children.iter().map(utc_field).collect();
+            with_id(field, id, DataType::Struct(children))
+        }
+        DataType::List(element) => with_id(field, id, DataType::List(utc_field(element))),
+        DataType::Map(entries, sorted) => {
+            with_id(field, id, DataType::Map(utc_field(entries), *sorted))
+        }
+        other => with_id(field, id, other.clone()),
+    }
+}
+
+fn utc(unit: TimeUnit) -> DataType {
+    DataType::Timestamp(unit, Some("UTC".into()))
+}
+
+fn initial_defaults(
+    table: &str,
+    schema: &IcebergSchema,
+    arrow: &Schema,
+) -> Result<HashMap<i32, ScalarValue>> {
+    let mut types = HashMap::new();
+    arrow.fields().iter().for_each(|field| collect_types(field, &mut types));
+    let mut defaults = HashMap::new();
+    for (id, field) in schema.field_id_to_fields() {
+        let (Some(default), Some(data_type)) = (&field.initial_default, types.get(id)) else {
+            continue;
+        };
+        let value = match default {
+            Literal::Primitive(value) => literal_scalar(value, data_type),
+            _ => None,
+        };
+        let value = value.ok_or_else(|| {
+            exec_datafusion_err!(
+                "the initial default of column {} (field id {id}) of table {table} is not a value \
+                 of its type {data_type}: {default:?}",
+                field.name
+            )
+        })?;
+        defaults.insert(*id, value);
+    }
+    Ok(defaults)
+}
+
+fn collect_types(field: &FieldRef, types: &mut HashMap<i32, DataType>) {
+    if let Some(id) = field_id(field) {
+        types.insert(id, field.data_type().clone());
+    }
+    match field.data_type() {
+        DataType::Struct(children) => children.iter().for_each(|c| collect_types(c, types)),
+        DataType::List(child) | DataType::Map(child, _) => collect_types(child, types),
+        _ => {}
+    }
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the datafusion-feast authors
+
+//! An `iceberg::io::FileIO` as a read-only object store, for DataFusion's readers.
+
+use std::fmt;
+use std::ops::Range;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use iceberg::io::FileIO;
+use object_store::path::Path;
+use object_store::{
+    Attributes, CopyOptions, GetOptions, GetRange, GetResult, GetResultPayload, ListResult,
+    MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions, PutPayload,
+    PutResult,
+};
+
+use super::table::location_of;
+use crate::error::Error;
+
+/// Reads the files whose locations begin with `root` through a `FileIO`.
+pub(super) struct FileIoStore {
+    root: String,
+    file_io: FileIO,
+}
+
+impl FileIoStore {
+    pub(super) fn new(root: String, file_io: FileIO) -> Self {
+        Self { root, file_io }
+    }
+
+    async fn size(&self, location: &str) -> iceberg::Result<u64> {
+        Ok(self.file_io.new_input(location)?.metadata().await?.size)
+    }
+
+    async fn bytes(&self, location: &str, range: Range<u64>) -> iceberg::Result<Bytes> {
+        if range.is_empty() {
+            return Ok(Bytes::new());
+        }
+        self.file_io.new_input(location)?.reader().await?.read(range).await
+    }
+
+    /// The asked range, and the file's size. A bounded range is not worth a request for the size:
+    /// its end is reported as such.
+    async fn extent(
+        &self,
+        location: &str,
+        asked: Option<&GetRange>,
+        head: bool,
+    ) -> iceberg::Result<(Range<u64>, u64)> {
+        match asked {
+            Some(GetRange::Bounded(range)) if !head => Ok((range.clone(), range.end)),
+            Some(GetRange::Offset(from)) => {
+                let size = self.size(location).await?;
+                Ok(((*from).min(size)..size, size))
+            }
+            Some(GetRange::Suffix(length)) => {
+                let size = self.size(location).await?;
+                Ok((size.saturating_sub(*length)..size, size))
+            }
+            Some(GetRange::Bounded(_)) | None => {
+                let size = self.size(location).await?;
+                Ok((0..size, size))
+            }
+        }
+    }
+}
+
+impl fmt::Display for FileIoStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Iceberg({})", self.root)
+    }
+}
+
+impl fmt::Debug for FileIoStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[async_trait]
+impl ObjectStore for FileIoStore {
+    async fn put_opts(
+        &self,
+        _location: &Path,
+        _payload: PutPayload,
+        _opts: PutOptions,
+    ) -> object_store::Result<PutResult> {
+        Err(read_only("put"))
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        _location: &Path,
+        _opts: PutMultipartOptions,
+    ) -> object_store::Result<Box<dyn MultipartUpload>> {
+        Err(read_only("put_multipart"))
+    }
+
+    async fn get_opts(
+        &self,
+        location: &Path,
+        options: GetOptions,
+    ) -> object_store::Result<GetResult> {
+        let from = location_of(&self.root, location);
+        let (range, size) = self
+            .extent(&from, options.range.as_ref(), options.head)
+            .await
+            .map_err(unreadable)?;
+        let read = match options.head {
+            true => Bytes::new(),
+            false => self.bytes(&from, range.clone()).await.map_err(unreadable)?,
+        };
+        Ok(GetResult {
+            payload: GetResultPayload::Stream(stream::once(async move { Ok(read) }).boxed()),
+            meta: ObjectMeta {
+                location: location.clone(),
+                last_modified: chrono::DateTime::UNIX_EPOCH,
+                size,
+                e_tag: None,
+                version: None,
+            },
+            range,
+            attributes: Attributes::new(),
+        })
+    }
+
+    fn delete_stream(
+        &self,
+        locations: BoxStream<'static, object_store::Result<Path>>,
+    ) -> BoxStream<'static, object_store::Result<Path>> {
+        locations.map(|_| Err(read_only("delete"))).boxed()
+    }
+
+    fn list(&self, _prefix: Option<&Path>) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
+        stream::once(async { Err(read_only("list")) }).boxed()
+    }
+
+    async fn list_with_delimiter(&self, _prefix: Option<&Path>) -> object_store::Result<ListResult> {
+        Err(read_only("list"))
+    }
+
+    async fn copy_opts(
+        &self,
+        _from: &Path,
+        _to: &Path,
+        _options: CopyOptions,
+    ) -> object_store::Result<()> {
+        Err(read_only("copy"))
+    }
+}
+
+fn unreadable(error: iceberg::Error) -> object_store::Error {
+    object_store::Error::Generic { store: "Iceberg", source: Box::new(Error::from(error)) }
+}
+
+fn read_only(operation: &str) -> object_store::Error {
+    object_store::Error::NotImplemented {
+        operation: operation.to_string(),
+        implementer: "Iceberg data files".to_string(),
+    }
+}

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the datafusion-feast authors
+
+//! The join running: build, probe, gather.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef};
+use arrow::compute::{cast, interleave};
+use arrow::datatypes::{DataType, SchemaRef};
+use arrow::record_batch::RecordBatch;
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::common::{DataFusionError, Result, internal_err};
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::{StreamExt, TryStreamExt, stream};
+
+use super::PitJoinExec;
+use super::filters::{KeySetBounds, ViewFilter, key_range};
+use super::metrics::{PitMetrics, ViewMetrics};
+use super::view::ViewPlan;
+use crate::kernel::keys::KeyEncoder;
+use crate::kernel::probe::{ProbeState, ViewProbe, Winners};
+use crate::kernel::slots::{NO_SLOT, SlotLayout};
+use crate::kernel::time::{Times, Ttl};
+use crate::kernel::winners::RowRef;
+
+/// How many views are read at a time; each is read by all its partitions at once.
+const CONCURRENT_VIEWS: usize = 4;
+
+/// Everything a running join needs, apart from the plan it came from.
+struct Running {
+    entity: Arc<dyn ExecutionPlan>,
+    views: Vec<Arc<dyn ExecutionPlan>>,
+    plans: Arc<Vec<ViewPlan>>,
+    filters: Vec<ViewFilter>,
+    event_time: String,
+    schema: SchemaRef,
+    context: Arc<TaskContext>,
+    reservation: Arc<MemoryReservation>,
+    metrics: PitMetrics,
+    view_metrics: Vec<ViewMetrics>,
+}
+
+pub(super) fn start(join: &PitJoinExec, context: Arc<TaskContext>) -> SendableRecordBatchStream {
+    let schema = join.output_schema();
+    let reservation = MemoryConsumer::new("PitJoin").register(context.memory_pool());
+    let running = Running {
+        entity: Arc::clone(&join.entity),
+        views: join.views.clone(),
+        plans: Arc::clone(&join.plans),
+        filters: join.filters.clone(),
+        event_time: join.spec.event_time.clone(),
+        schema: Arc::clone(&schema),
+        context,
+        reservation: Arc::new(reservation),
+        metrics: PitMetrics::new(&join.metrics),
+        view_metrics: join.plans.iter().map(|p| ViewMetrics::new(&join.metrics, &p.name)).collect(),
+    };
+    let answer = stream::once(running.run()).try_flatten();
+    Box::pin(RecordBatchStreamAdapter::new(schema, answer))
+}
+
+impl Running {
+    async fn run(self) -> Result<SendableRecordBatchStream> {
+        let batches = self.collect_entities().await?;
+        let timer = self.metrics.build_time.timer();
+        let layouts = self.build(&batches)?;
+        timer.done();
+        let timer = self.metrics.probe_time.timer();
+        let winners = self.probe(&layouts).await?;
+        timer.done();
+        self.metrics.peak_mem_used.set_max(self.reservation.size());
+        Ok(self.gather(batches, layouts, winners))
+    }
+
+    /// The entity side, partition after partition.
+    async fn collect_entities(&self) -> Result<Vec<RecordBatch>> {
+        let partitions = self.entity.properties().partitioning.partition_count();
+        let tasks = (0..partitions)
+            .map(|partition| {
+                let mut input = self.entity.execute(partition, Arc::clone(&self.context))?;
+                let reservation = Arc::clone(&self.reservation);
+                Ok(SpawnedTask::spawn(async move {
+                    let mut batches = Vec::new();
+                    while let Some(batch) = input.next().await.transpose()? {
+                        reservation.try_grow(batch.get_array_memory_size())?;
+                        batches.push(batch);
+                    }
+                    Ok::<_, DataFusionError>(batches)
+                }))
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let mut batches = Vec::new();
+        for task in tasks {
+            batches.extend(task.join_unwind().await.map_err(|e| DataFusionError::External(Box::new(e)))??);
+        }
+        batches.retain(|b: &RecordBatch| b.num_rows() > 0);
+        self.metrics.entity_rows.add(batches.iter().map(RecordBatch::num_rows).sum());
+        Ok(batches)
+    }
+
+    /// One layout for every distinct key set; views with equal key sets share theirs.
+    fn build(&self, batches: &[RecordBatch]) -> Result<Vec<KeySet>> {
+        let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+        let time = self.entity.schema().index_of(&self.event_time)?;
+        let what = format!("event timestamp column {} of the entity side", self.event_time);
+        let times = batches.iter().map(|b| Times::try_new(b.column(time), &what)).collect::<Result<Vec<_>>>()?;
+        let mut sets: Vec<KeySet> = Vec::new();
+        for (plan, (filter, view)) in self.plans.iter().zip(self.filters.iter().zip(&self.views)) {
+            let columns = plan.key_set();
+            if !sets.iter().any(|set| set.columns == columns) {
+                self.reservation.try_grow(SlotLayout::size_for(rows))?;
+                let set = KeySet::build(columns.clone(), batches, &times)?;
+                self.reservation.shrink(SlotLayout::size_for(rows).min(self.reservation.size()));
+                self.reservation.try_grow(set.layout.size())?;
+                self.metrics.slots.add(set.layout.times.len());
+                sets.push(set);
+            }
+            if let Some(set) = sets.iter().find(|set| set.columns == columns) {
+                filter.publish(plan, &view.schema(), &set.bounds)?;
+            }
+        }
+        Ok(sets)
+    }
+
+    /// Every view's winners, in the views' order.
+    async fn probe(&self, sets: &[KeySet]) -> Result<Vec<Winners>> {
+        let views = self.plans.iter().enumerate().map(|(at, plan)| async move {
+            let named = |e: DataFusionError| e.context(format!("feature view {}", plan.name));
+            self.probe_view(at, plan, sets).await.map_err(named)
+        });
+        // Boxed: the futures borrow the plans one by one.
+        let views = views.map(futures::FutureExt::boxed).collect::<Vec<_>>();
+        stream::iter(views).buffered(CONCURRENT_VIEWS).try_collect().await
+    }
+
+    async fn probe_view(&self, at: usize, plan: &ViewPlan, sets: &[KeySet]) -> Result<Winners> {
+        let columns = plan.key_set();
+        let Some(set) = sets.iter().find(|set| set.columns == columns) else {
+            return internal_err!("the key set of view {} was not built", plan.name);
+        };
+        let probe = Arc::new(ViewProbe {
+            layout: Arc::clone(&set.layout),
+            encoder: Arc::clone(&set.encoder),
+            keys: plan.keys.iter().map(|k| k.view).collect(),
+            event: plan.event,
+            created: plan.created,
+            cutoff: plan.cutoff,
+            entity_unit: plan.entity_unit,
+            ttl: Ttl::new(plan.ttl_nanos, plan.entity_unit, plan.view_unit),
+            payload: plan.payload()?,
+        });
+        let mut total: Option<ProbeState> = None;
+        if !set.layout.times.is_empty() {
+            let input = &self.views[at];
+            let partitions = input.properties().partitioning.partition_count();
+            let tasks = (0..partitions)
+                .map(|partition| self.spawn_probe(input, partition, Arc::clone(&probe)))
+                .collect::<Result<Vec<_>>>()?;
+            for task in tasks {
+                let state =
+                    task.join_unwind().await.map_err(|e| DataFusionError::External(Box::new(e)))??;
+                match (&mut total, state) {
+                    (Some(total), Some(state)) => total.merge(&probe, state)?,
+                    (none, state @ Some(_)) => *none = state,
+                    (_, None) => {}
+                }
+            }
+        }
+        let total = match total {
+            Some(total) => total,
+            None => ProbeState::new(&probe)?,
+        };
+        let metrics = &self.view_metrics[at];
+        metrics.rows_probed.add(total.counts.rows);
+        metrics.rows_matched.add(total.counts.matched);
+        metrics.rows_expired.add(total.counts.expired);
+        let winners = total.finish(&probe)?;
+        metrics.slots_filled.add(winners.filled);
+        Ok(winners)
+    }
+
+    /// One partition of a view against its own copy of the slots.
+    fn spawn_probe(
+        &self,
+        input: &Arc<dyn ExecutionPlan>,
+        partition: usize,
+        probe: Arc<ViewProbe>,
+    ) -> Result<SpawnedTask<Result<Option<ProbeState>>>> {
+        let mut input = input.execute(partition, Arc::clone(&self.context))?;
+        let reservation = Arc::clone(&self.reservation);
+        Ok(SpawnedTask::spawn(async move {
+            let mut state: Option<ProbeState> = None;
+            let mut held = 0;
+            while let Some(batch) = input.next().await.transpose()? {
+                if state.is_none() {
+                    held = ProbeState::size_for(&probe.layout);
+                    reservation.try_grow(held)?;
+                    state = Some(ProbeState::new(&probe)?);
+                }
+                if let Some(state) = &mut state {
+                    state.absorb(&probe, &batch)?;
+                    let size = state.size();
+                    if size > held {
+                        reservation.try_grow(size - held)?;
+                    } else {
+                        reservation.shrink(held - size);
+                    }
+                    held = size;
+                }
+            }
+            Ok(state)
+        }))
+    }
+
+    /// The answer, batch by batch, in the entity side's order.
+    fn gather(self, batches: Vec<RecordBatch>, sets: Vec<KeySet>, winners: Vec<Winners>) -> SendableRecordBatchStream {
+        let schema = Arc::clone(&self.schema);
+        let layouts = self
+            .plans
+            .iter()
+            .map(|plan| {
+                let columns = plan.key_set();
+                sets.iter().find(|s| s.columns == columns).map(|s| Arc::clone(&s.layout))
+            })
+            .collect::<Vec<_>>();
+        let rows = self.context.session_config().batch_size();
+        let mut pieces = Vec::new();
+        let mut first = 0;
+        for batch in batches {
+            for offset in (0..batch.num_rows()).step_by(rows.max(1)) {
+                let piece = batch.slice(offset, rows.min(batch.num_rows() - offset));
+                let at = first + offset;
+                pieces.push((at, piece));
+            }
+            first += batch.num_rows();
+        }
+        let answer = stream::iter(pieces).map(move |(at, piece)| {
+            let timer = self.metrics.gather_time.timer();
+            let batch = self.gather_batch(at, &piece, &layouts, &winners);
+            timer.done();
+            if let Ok(batch) = &batch {
+                self.metrics.baseline.record_output(batch.num_rows());
+            }
+            batch
+        });
+        Box::pin(RecordBatchStreamAdapter::new(schema, answer))
+    }
+
+    fn gather_batch(
+        &self,
+        first: usize,
+        entities: &RecordBatch,
+        layouts: &[Option<Arc<SlotLayout>>],
+        winners: &[Winners],
+    ) -> Result<RecordBatch> {
+        let mut columns = entities.columns().to_vec();
+        for ((plan, layout), winners) in self.plans.iter().zip(layouts).zip(winners) {
+            let Some(layout) = layout else {
+                return internal_err!("the key set of view {} was not built", plan.name);
+            };
+            let indices = layout.row_slots[first..first + entities.num_rows()]
+                .iter()
+                .map(|slot| match *slot {
+                    NO_SLOT => RowRef::NONE,
+                    slot => winners.rows[slot as usize],
+                })
+                .map(|row| (row.chunk() as usize, row.row() as usize))
+                .collect::<Vec<_>>();
+            for (feature, data_type) in plan.features.iter().zip(&plan.feature_types) {
+                let arrays =
+                    winners.chunks.iter().map(|c| c.columns[*feature].as_ref()).collect::<Vec<&dyn Array>>();
+                let column = interleave(&arrays, &indices)?;
+                columns.push(if column.data_type() == data_type { column } else { cast(&column, data_type)? });
+            }
+        }
+        Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns)?)
+    }
+}
+
+/// One distinct set of entity key columns with its slots.
+struct KeySet {
+    columns: Vec<(usize, DataType)>,
+    encoder: Arc<KeyEncoder>,
+    layout: Arc<SlotLayout>,
+    bounds: KeySetBounds,
+}
+
+impl KeySet {
+    fn build(columns: Vec<(usize, DataType)>, batches: &[RecordBatch], times: &[Times]) -> Result<Self> {
+        let types = columns.iter().map(|(_, t)| t.clone()).collect::<Vec<_>>();
+        let encoder = KeyEncoder::try_new(&types)?;
+        let mut ranges: Vec<Vec<ArrayRef>> = vec![Vec::new(); columns.len()];
+        let mut sides = Vec::with_capacity(batches.len());
+        for (batch, times) in batches.iter().zip(times) {
+            let keys = columns
+                .iter()
+                .map(|(index, data_type)| Ok(cast(batch.column(*index), data_type)?))
+                .collect::<Result<Vec<_>>>()?;
+            sides.push((encoder.encode(&keys, batch.num_rows())?, times));
+            ranges.iter_mut().zip(keys).for_each(|(range, key)| range.push(key));
+        }
+        let layout = SlotLayout::build(&sides)?;
+        let bounds = KeySetBounds {
+            keys: ranges.iter().map(|columns| key_range(columns)).collect::<Result<_>>()?,
+            times: layout.time_range(),
+        };
+        Ok(Self { columns, encoder: Arc::new(encoder), layout: Arc::new(layout), bounds })
+    }
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the datafusion-feast authors
+
+//! Instants as integers: units, exact conversion between them, and the TTL rule.
+//!
+//! Every time column stays in its own unit. A feature row's availability is expressed in the entity side's unit by
+//! rounding **up**, so `availability <= t` has the same truth as the comparison of the exact instants; nothing overflows,
+//! because a conversion that would leave the range saturates to the end it left by.
+
+use std::cmp::Ordering;
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::buffer::{NullBuffer, ScalarBuffer};
+use arrow::datatypes::{
+    DataType, Date32Type, Date64Type, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
+    TimestampNanosecondType, TimestampSecondType,
+};
+use datafusion::common::{Result, plan_err};
+
+/// The unit a time column counts in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Unit {
+    Second,
+    Millisecond,
+    Microsecond,
+    Nanosecond,
+}
+
+impl Unit {
+    /// The unit of a column of this type; an error for a type that is no instant.
+    pub(crate) fn of(data_type: &DataType, what: &str) -> Result<Self> {
+        Ok(match data_type {
+            DataType::Timestamp(TimeUnit::Second, _) | DataType::Date32 => Self::Second,
+            DataType::Timestamp(TimeUnit::Millisecond, _) | DataType::Date64 => Self::Millisecond,
+            DataType::Timestamp(TimeUnit::Microsecond, _) => Self::Microsecond,
+            DataType::Timestamp(TimeUnit::Nanosecond, _) => Self::Nanosecond,
+            other => {
+                return plan_err!(
+                    "{what} has type {other}, expected a timestamp or a date; cast it in the query that produces it"
+                );
+            }
+        })
+    }
+
+    pub(crate) fn nanos(self) -> i128 {
+        match self {
+            Self::Second => 1_000_000_000,
+            Self::Millisecond => 1_000_000,
+            Self::Microsecond => 1_000,
+            Self::Nanosecond => 1,
+        }
+    }
+}
+
+/// A time column as integers in its own unit.
+#[derive(Debug, Clone)]
+pub(crate) struct Times {
+    pub(crate) unit: Unit,
+    pub(crate) values: ScalarBuffer<i64>,
+    pub(crate) nulls: Option<NullBuffer>,
+}
+
+impl Times {
+    pub(crate) fn try_new(array: &ArrayRef, what: &str) -> Result<Self> {
+        let unit = Unit::of(array.data_type(), what)?;
+        let values = match array.data_type() {
+            DataType::Date32 => array
+                .as_primitive::<Date32Type>()
+                .values()
+                .iter()
+                .map(|days| i64::from(*days) * 86_400)
+                .collect::<Vec<_>>()
+                .into(),
+            DataType::Date64 => array.as_primitive::<Date64Type>().values().clone(),
+            DataType::Timestamp(TimeUnit::Second, _) => {
+                array.as_primitive::<TimestampSecondType>().values().clone()
+            }
+            DataType::Timestamp(TimeUnit::Millisecond, _) => {
+                array.as_primitive::<TimestampMillisecondType>().values().clone()
+            }
+            DataType::Timestamp(TimeUnit::Microsecond, _) => {
+                array.as_primitive::<TimestampMicrosecondType>().values().clone()
+            }
+            _ => array.as_primitive::<TimestampNanosecondType>().values().clone(),
+        };
+        let nulls = array.nulls().filter(|n| n.null_count() > 0).cloned();
+        Ok(Self { unit, values, nulls })
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_valid(&self, row: usize) -> bool {
+        self.nulls.as_ref().is_none_or(|n| n.is_valid(row))
+    }
+
+    /// The value, or none where NULL.
+    #[inline]
+    pub(crate) fn get(&self, row: usize) -> Option<i64> {
+        self.is_valid(row).then(|| self.values[row])
+    }
+}
+
+/// `value` counted in `to`, rounded up, saturating at the ends of the range.
+pub(crate) fn convert_ceil(value: i64, from: Unit, to: Unit) -> i64 {
+    convert(value, from, to, |v, step| v.div_euclid(step) + i64::from(v.rem_euclid(step) != 0))
+}
+
+/// `value` counted in `to`, rounded down, saturating at the ends of the range.
+pub(crate) fn convert_floor(value: i64, from: Unit, to: Unit) -> i64 {
+    convert(value, from, to, i64::div_euclid)
+}
+
+fn convert(value: i64, from: Unit, to: Unit, divide: impl Fn(i64, i64) -> i64) -> i64 {
+    match from.nanos().cmp(&to.nanos()) {
+        Ordering::Equal => value,
+        // The ratio of two units is at most 10^9.
+        Ordering::Greater => value.saturating_mul((from.nanos() / to.nanos()) as i64),
+        Ordering::Less => divide(value, (to.nanos() / from.nanos()) as i64),
+    }
+}
+
+/// How long a feature row stays valid after its event time: `event + ttl >= t`, inclusive and exact.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ttl {
+    nanos: Option<i128>,
+    /// The TTL in whole units when both sides count in one unit: an age is a whole number of units.
+    same_unit: Option<i64>,
+    entity: Unit,
+    feature: Unit,
+}
+
+impl Ttl {
+    pub(crate) fn new(nanos: Option<i128>, entity: Unit, feature: Unit) -> Self {
+        let nanos = nanos.filter(|n| *n > 0);
+        let same_unit = nanos
+            .filter(|_| entity == feature)
+            .map(|n| i64::try_from(n / entity.nanos()).unwrap_or(i64::MAX));
+        Self { nanos, same_unit, entity, feature }
+    }
+
+    /// Whether a row of this event time is too old for an entity row at `time`.
+    #[inline(always)]
+    pub(crate) fn expired(&self, time: i64, event: i64) -> bool {
+        match (self.same_unit, self.nanos) {
+            (Some(ttl), _) => time.checked_sub(event).map_or(true, |age| age > ttl),
+            (None, None) => false,
+            (None, Some(ttl)) => {
+                i128::from(time) * self.entity.nanos() - i128::from(event) * self.feature.nanos() > ttl
+            }
+        }
+    }
+
+    /// The oldest event time that can still serve an entity row at `time`, in the feature side's unit, rounded down.
+    pub(crate) fn oldest(&self, time: i64) -> Option<i64> {
+        let ttl = self.nanos?;
+        let nanos = (i128::from(time) * self.entity.nanos()).saturating_sub(ttl);
+        let value = nanos.div_euclid(self.feature.nanos());
+        Some(i64::try_from(value).unwrap_or(if value < 0 { i64::MIN } else { i64::MAX }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounding_up_keeps_the_truth_of_the_comparison() {
+        for feature in [-1_001_i64, -1_000, -999, -1, 0, 1, 999, 1_000, 1_001] {
+            for entity in [-2_i64, -1, 0, 1, 2] {
+                let exact = i128::from(feature) <= i128::from(entity) * 1_000;
+                assert_eq!(convert_ceil(feature, Unit::Nanosecond, Unit::Microsecond) <= entity, exact);
+            }
+        }
+    }
+
+    #[test]
+    fn conversion_saturates_at_the_end_it_left_by() {
+        assert_eq!(convert_ceil(i64::MAX, Unit::Second, Unit::Nanosecond), i64::MAX);
+        assert_eq!(convert_ceil(i64::MIN, Unit::Second, Unit::Nanosecond), i64::MIN);
+    }
+
+    #[test]
+    fn ttl_is_inclusive_and_exact_across_units() {
+        let ttl = Ttl::new(Some(1_500), Unit::Microsecond, Unit::Nanosecond);
+        assert!(!ttl.expired(2, 500));
+        assert!(ttl.expired(2, 499));
+        let same = Ttl::new(Some(2_999), Unit::Microsecond, Unit::Microsecond);
+        assert!(!same.expired(10, 8));
+        assert!(same.expired(10, 7));
+    }
+
+    #[test]
+    fn ttl_does_not_overflow_at_the_ends_of_the_range() {
+        let ttl = Ttl::new(Some(1_000), Unit::Microsecond, Unit::Microsecond);
+        assert!(ttl.expired(i64::MAX, i64::MIN));
+        assert_eq!(ttl.oldest(i64::MIN), Some(i64::MIN));
+    }
+
+    #[test]
+    fn no_ttl_never_expires() {
+        assert!(!Ttl::new(None, Unit::Second, Unit::Second).expired(i64::MAX, i64::MIN));
+        assert!(!Ttl::new(Some(0), Unit::Second, Unit::Second).expired(i64::MAX, i64::MIN));
+    }
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the datafusion-feast authors
+
+//! Moves filters on entity columns below the join.
+
+use std::sync::Arc;
+
+use datafusion::common::tree_node::Transformed;
+use datafusion::common::{DFSchema, Result};
+use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
+use datafusion::logical_expr::{Expr, Extension, Filter, LogicalPlan};
+use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
+
+use super::node::PitJoinNode;
+
+/// `Filter(entity columns) → PitJoin` becomes `PitJoin → Filter`, on the entity side alone.
+///
+/// Each entity row has exactly one row in the answer, so a deterministic predicate over entity columns may be asked before the
+/// join. Predicates over features stay above. DataFusion's own rule must not be let at this node: it would put every
+/// conjunct on every input that has a column of that name.
+#[derive(Debug, Default)]
+pub struct PushFilterThroughPitJoin {}
+
+impl OptimizerRule for PushFilterThroughPitJoin {
+    fn name(&self) -> &'static str {
+        "push_filter_through_pit_join"
+    }
+
+    fn apply_order(&self) -> Option<ApplyOrder> {
+        Some(ApplyOrder::TopDown)
+    }
+
+    fn supports_rewrite(&self) -> bool {
+        true
+    }
+
+    fn rewrite(&self, plan: LogicalPlan, _config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
+        let LogicalPlan::Filter(filter) = plan else {
+            return Ok(Transformed::no(plan));
+        };
+        let Some(join) = pit_join(&filter.input) else {
+            return Ok(Transformed::no(LogicalPlan::Filter(filter)));
+        };
+        let entity = join.entity().schema();
+        let (below, above): (Vec<_>, Vec<_>) = split_conjunction_owned(filter.predicate.clone())
+            .into_iter()
+            .partition(|predicate| reads_only(predicate, entity));
+        let Some(below) = conjunction(below) else {
+            return Ok(Transformed::no(LogicalPlan::Filter(filter)));
+        };
+        let below = requalify(below, entity)?;
+        let entity =
+            LogicalPlan::Filter(Filter::try_new(below, Arc::new(join.entity().clone()))?);
+        let join = join.with_inputs(entity, join.views().to_vec())?;
+        let join = LogicalPlan::Extension(Extension { node: Arc::new(join) });
+        Ok(Transformed::yes(match conjunction(above) {
+            Some(above) => LogicalPlan::Filter(Filter::try_new(above, Arc::new(join))?),
+            None => join,
+        }))
+    }
+}
+
+/// The join a plan is, if it is one.
+pub(super) fn pit_join(plan: &LogicalPlan) -> Option<&PitJoinNode> {
+    match plan {
+        LogicalPlan::Extension(extension) => extension.node.as_any().downcast_ref::<PitJoinNode>(),
+        _ => None,
+    }
+}
+
+fn reads_only(predicate: &Expr, entity: &DFSchema) -> bool {
+    !predicate.is_volatile()
+        && !predicate.column_refs().is_empty()
+        && predicate.column_refs().iter().all(|c| entity.has_column_with_unqualified_name(&c.name))
+        && !contains_subquery(predicate)
+}
+
+fn contains_subquery(predicate: &Expr) -> bool {
+    use datafusion::common::tree_node::TreeNode;
+    predicate
+        .exists(|e| {
+            Ok(matches!(e, Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_) | Expr::OuterReferenceColumn(_, _)))
+        })
+        .unwrap_or(true)
+}
+
+/// The answer's columns carry no qualifier; the entity side's may.
+fn requalify(predicate: Expr, entity: &DFSchema) -> Result<Expr> {
+    use datafusion::common::Column;
+    use datafusion::common::tree_node::TreeNode;
+    predicate
+        .transform(|expr| match expr {
+            Expr::Column(column) => match entity.index_of_column_by_name(None, &column.name) {
+                Some(at) => Ok(Transformed::yes(Expr::Column(Column::from(entity.qualified_field(at))))),
+                None => Ok(Transformed::no(Expr::Column(column))),
+            },
+            other => Ok(Transformed::no(other)),
+        })
+        .map(|t| t.data)
+}

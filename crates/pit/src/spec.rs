@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the datafusion-feast authors
+
+//! What a point-in-time join is asked to do, in names.
+//!
+//! The words used everywhere in this crate:
+//!
+//! - **entity side**: the rows to enrich; **feature side**: the rows of a view, its history.
+//! - **slot**: one distinct (key, time) of the entity side; **winner**: the feature row a slot is answered with.
+//! - **build**: laying out the slots; **probe**: feature rows competing for them; **gather**: writing the answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use datafusion::common::{Result, plan_err};
+
+use crate::key_type::key_type;
+use crate::kernel::time::Unit;
+
+/// One feature of a view: a column of its input and the name it has in the answer.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PitFeature {
+    /// Column of the view's input.
+    pub column: String,
+    /// Column of the answer.
+    pub output: String,
+}
+
+/// One join key: a column of each side.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PitKey {
+    /// Column of the entity side.
+    pub entity: String,
+    /// Column of the view's input.
+    pub view: String,
+}
+
+/// One feature view in a join.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PitView {
+    /// The view's name or alias, for EXPLAIN, metrics and errors.
+    pub name: String,
+    /// Join keys; none for an entityless view.
+    pub keys: Vec<PitKey>,
+    /// When the row became true: a timestamp or date column.
+    pub event_time: String,
+    /// When the row was written; breaks ties of event time.
+    pub created_time: Option<String>,
+    /// Columns that break ties of event and created time, compared in this order, greatest first: the declared tie-break columns,
+    /// then the view's features in declared order.
+    pub tie_break: Vec<String>,
+    /// How long a row stays valid after its event time, inclusive. None or zero: for ever.
+    pub ttl: Option<Duration>,
+    /// Whether a row counts only for entity rows at or after its created time.
+    pub created_cutoff: bool,
+    /// The features asked for, in the order of the answer.
+    pub features: Vec<PitFeature>,
+}
+
+/// A point-in-time join of one entity side with any number of views.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PitSpec {
+    /// Column of the entity side that says as of when a row is asked.
+    pub event_time: String,
+    /// The views, in the order of the answer.
+    pub views: Vec<PitView>,
+}
+
+impl PitSpec {
+    /// The columns of the entity side that the join itself reads.
+    pub(crate) fn entity_columns(&self) -> impl Iterator<Item = &str> {
+        let keys = self.views.iter().flat_map(|v| v.keys.iter().map(|k| k.entity.as_str()));
+        std::iter::once(self.event_time.as_str()).chain(keys)
+    }
+
+    /// The answer's schema: the entity side's columns, then every view's features.
+    ///
+    /// Checks everything that names and types can tell: columns exist, times are instants, keys are legal and comparable, no
+    /// two columns of the answer share a name.
+    pub fn output_schema(&self, entity: &Schema, views: &[SchemaRef]) -> Result<SchemaRef> {
+        let time = column(entity, &self.event_time, "the entity side")?;
+        Unit::of(time.data_type(), &format!("event timestamp column {} of the entity side", self.event_time))?;
+        let mut fields: Vec<FieldRef> = entity.fields().iter().cloned().collect();
+        for (view, schema) in self.views.iter().zip(views) {
+            view.check(entity, schema)?;
+            for feature in &view.features {
+                let field = column(schema, &feature.column, &format!("view {}", view.name))?;
+                let data_type = utc(field.data_type());
+                fields.push(Arc::new(
+                    Field::new(&feature.output, data_type, true).with_metadata(field.metadata().clone()),
+                ));
+            }
+        }
+        for (at, field) in fields.iter().enumerate() {
+            if fields[..at].iter().any(|f| f.name() == field.name()) {
+                return plan_err!(
+                    "feast_pit_join: two columns of the answer are called {}; rename one or set full_feature_names => true",
+                    field.name()
+                );
+            }
+        }
+        Ok(Arc::new(Schema::new(fields)))
+    }
+}
+
+impl PitView {
+    /// The columns of the view's input that the join reads.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = &str> {
+        let keys = self.keys.iter().map(|k| k.view.as_str());
+        keys.chain(std::iter::once(self.event_time.as_str()))
+            .chain(self.created_time.as_deref())
+            .chain(self.tie_break.iter().map(String::as_str))
+            .chain(self.features.iter().map(|f| f.column.as_str()))
+    }
+
+    fn check(&self, entity: &Schema, schema: &Schema) -> Result<()> {
+        let side = format!("view {}", self.name);
+        for name in self.columns() {
+            column(schema, name, &side)?;
+        }
+        let times = std::iter::once(&self.event_time).chain(&self.created_time);
+        for name in times {
+            let field = column(schema, name, &side)?;
+            Unit::of(field.data_type(), &format!("column {name} of {side}"))?;
+        }
+        for key in &self.keys {
+            let entity_type = column(entity, &key.entity, "the entity side")?.data_type();
+            let view_type = column(schema, &key.view, &side)?.data_type();
+            key_type(&key.entity, entity_type, &format!("{}.{}", self.name, key.view), view_type)?;
+        }
+        Ok(())
+    }
+}
+
+fn column<'a>(schema: &'a Schema, name: &str, side: &str) -> Result<&'a FieldRef> {
+    match schema.fields().iter().find(|f| f.name() == name) {
+        Some(field) => Ok(field),
+        None => plan_err!(
+            "feast_pit_join: {side} has no column {name}; its columns are {}",
+            schema.fields().iter().map(|f| f.name().as_str()).collect::<Vec<_>>().join(", ")
+        ),
+    }
+}
+
+/// The type a column has in the answer: instants with a zone are told in UTC.
+pub fn utc(data_type: &DataType) -> DataType {
+    match data_type {
+        DataType::Timestamp(unit, Some(_)) => DataType::Timestamp(*unit, Some("UTC".into())),
+        other => other.clone(),
+    }
+}
+
