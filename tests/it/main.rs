@@ -1,2 +1,14 @@
-//! Suite.
-fn main(){}
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the datafusion-feast authors
+
+//! The suite: one binary, a module per behaviour.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that cannot be set up should stop where it cannot, and says what it ran"
+)]
+
+mod feast_cases;
+mod pit_oracle;

@@ -48,15 +48,16 @@ pub struct Error {
 impl Error {
     /// An error of `kind` with a sentence for people.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), source: None }
+        Self {
+            kind,
+            message: message.into(),
+            source: None,
+        }
     }
 
     /// The same error with what caused it; the cause's text is part of the display.
     #[must_use]
-    pub fn with_source(
-        mut self,
-        source: impl std::error::Error + Send + Sync + 'static,
-    ) -> Self {
+    pub fn with_source(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         self.source = Some(Arc::new(source));
         self
     }
@@ -92,7 +93,9 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source.as_ref().map(|source| &**source as &(dyn std::error::Error + 'static))
+        self.source
+            .as_ref()
+            .map(|source| &**source as &(dyn std::error::Error + 'static))
     }
 }
 
@@ -112,8 +115,9 @@ impl From<iceberg::Error> for Error {
             iceberg::ErrorKind::TableNotFound | iceberg::ErrorKind::NamespaceNotFound => {
                 ErrorKind::NotFound
             }
-            iceberg::ErrorKind::TableAlreadyExists
-            | iceberg::ErrorKind::NamespaceAlreadyExists => ErrorKind::AlreadyExists,
+            iceberg::ErrorKind::TableAlreadyExists | iceberg::ErrorKind::NamespaceAlreadyExists => {
+                ErrorKind::AlreadyExists
+            }
             iceberg::ErrorKind::CatalogCommitConflicts => ErrorKind::Conflict,
             iceberg::ErrorKind::FeatureUnsupported => ErrorKind::Unsupported,
             iceberg::ErrorKind::PreconditionFailed => ErrorKind::Invalid,
@@ -145,7 +149,9 @@ impl From<Error> for iceberg::Error {
 /// Wraps `error` for an `iceberg` trait under exactly `kind`.
 pub(crate) fn iceberg_error(kind: iceberg::ErrorKind, error: Error) -> iceberg::Error {
     let retryable = kind == iceberg::ErrorKind::CatalogCommitConflicts;
-    iceberg::Error::new(kind, "").with_retryable(retryable).with_source(error)
+    iceberg::Error::new(kind, "")
+        .with_retryable(retryable)
+        .with_source(error)
 }
 
 fn ours(error: &iceberg::Error) -> Option<&Error> {

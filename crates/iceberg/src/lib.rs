@@ -14,4 +14,9 @@ mod storage;
 
 pub use error::{Error, ErrorKind, Result};
 pub use catalog::{CatalogOptions, SqlCatalog, connect};
+pub use provider::{
+    BrokenTable, IcebergCatalogProvider, IcebergSchemaProvider, IcebergTableProvider, SnapshotSelector,
+    StatementPins,
+};
+pub use scan::{ChooseIcebergScan, IcebergParquetSource, IcebergScanExec, ScanSummary};
 pub use storage::{ObjectStorageFactory, TableStorage};

@@ -28,7 +28,9 @@ impl Draft {
 
     pub(crate) fn into_bytes(self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.parts.iter().map(|(_, raw)| raw.len()).sum());
-        self.parts.iter().for_each(|(_, raw)| out.extend_from_slice(raw));
+        self.parts
+            .iter()
+            .for_each(|(_, raw)| out.extend_from_slice(raw));
         out
     }
 
@@ -43,7 +45,10 @@ impl Draft {
     }
 
     fn raws(&self, number: u32) -> impl Iterator<Item = &Vec<u8>> {
-        self.parts.iter().filter(move |(n, _)| *n == number).map(|(_, raw)| raw)
+        self.parts
+            .iter()
+            .filter(move |(n, _)| *n == number)
+            .map(|(_, raw)| raw)
     }
 
     /// Puts these fields where the first of that number stood, else before higher numbers.
@@ -58,7 +63,8 @@ impl Draft {
             .or_else(|| self.parts.iter().position(|(n, _)| *n > number))
             .unwrap_or(self.parts.len());
         self.parts.retain(|(n, _)| *n != number);
-        self.parts.splice(at..at, raws.into_iter().map(|raw| (number, raw)));
+        self.parts
+            .splice(at..at, raws.into_iter().map(|raw| (number, raw)));
     }
 
     pub(crate) fn clear(&mut self, number: u32) {
@@ -67,7 +73,11 @@ impl Draft {
 
     pub(crate) fn varint(&mut self, number: u32, value: u64) -> Result<(), WireError> {
         if self.now(number, |message| message.varint(number))? != value {
-            let raws = if value == 0 { vec![] } else { vec![varint_field(number, value)] };
+            let raws = if value == 0 {
+                vec![]
+            } else {
+                vec![varint_field(number, value)]
+            };
             self.put(number, raws);
         }
         Ok(())
@@ -79,7 +89,11 @@ impl Draft {
 
     pub(crate) fn bytes(&mut self, number: u32, value: &[u8]) -> Result<(), WireError> {
         if self.now(number, |message| Ok(message.bytes(number)? != value))? {
-            let raws = if value.is_empty() { vec![] } else { vec![bytes_field(number, value)] };
+            let raws = if value.is_empty() {
+                vec![]
+            } else {
+                vec![bytes_field(number, value)]
+            };
             self.put(number, raws);
         }
         Ok(())
@@ -90,24 +104,40 @@ impl Draft {
     }
 
     pub(crate) fn strings(&mut self, number: u32, values: &[String]) {
-        self.put(number, values.iter().map(|v| bytes_field(number, v.as_bytes())).collect());
+        self.put(
+            number,
+            values
+                .iter()
+                .map(|v| bytes_field(number, v.as_bytes()))
+                .collect(),
+        );
     }
 
     /// A message, written also when it is empty.
     pub(crate) fn message(&mut self, number: u32, value: &[u8]) -> Result<(), WireError> {
-        if self.now(number, |message| Ok(message.message(number)?.as_deref() != Some(value)))? {
+        if self.now(number, |message| {
+            Ok(message.message(number)?.as_deref() != Some(value))
+        })? {
             self.put(number, vec![bytes_field(number, value)]);
         }
         Ok(())
     }
 
     pub(crate) fn messages(&mut self, number: u32, values: Vec<Vec<u8>>) {
-        self.put(number, values.iter().map(|value| bytes_field(number, value)).collect());
+        self.put(
+            number,
+            values
+                .iter()
+                .map(|value| bytes_field(number, value))
+                .collect(),
+        );
     }
 
     /// The message of that number as it stands now.
     pub(crate) fn get(&self, number: u32) -> Result<Option<Vec<u8>>, WireError> {
-        self.now(number, |message| Ok(message.message(number)?.map(std::borrow::Cow::into_owned)))
+        self.now(number, |message| {
+            Ok(message.message(number)?.map(std::borrow::Cow::into_owned))
+        })
     }
 
     /// Edits the message of that number in place.
@@ -135,7 +165,9 @@ impl Draft {
         let mut raws = Vec::with_capacity(values.len());
         for raw in self.raws(number) {
             for field in Fields::new(raw) {
-                let Payload::Bytes(bytes) = field?.payload else { continue };
+                let Payload::Bytes(bytes) = field?.payload else {
+                    continue;
+                };
                 let (key, value) = map_entry(bytes)?;
                 if left.get(&key) == Some(&value) {
                     left.remove(&key);
@@ -145,7 +177,10 @@ impl Draft {
         }
         for (key, value) in left {
             // Entries carry both fields, also empty ones, as Feast's own do.
-            let entry = [bytes_field(1, key.as_bytes()), bytes_field(2, value.as_bytes())];
+            let entry = [
+                bytes_field(1, key.as_bytes()),
+                bytes_field(2, value.as_bytes()),
+            ];
             raws.push(bytes_field(number, &entry.concat()));
         }
         self.put(number, raws);
@@ -213,7 +248,10 @@ mod tests {
     #[test]
     fn map_entries_that_stay_keep_their_order() {
         let entry = |key: &str, value: &str| {
-            let fields = [bytes_field(1, key.as_bytes()), bytes_field(2, value.as_bytes())];
+            let fields = [
+                bytes_field(1, key.as_bytes()),
+                bytes_field(2, value.as_bytes()),
+            ];
             bytes_field(8, &fields.concat())
         };
         let bytes = [entry("z", "1"), entry("b", "2"), entry("a", "3")].concat();

@@ -44,7 +44,12 @@ impl Entity {
         value_type: ValueType,
     ) -> Self {
         let (name, join_key) = (name.into(), join_key.into());
-        Self { name, join_key, value_type, ..Self::default() }
+        Self {
+            name,
+            join_key,
+            value_type,
+            ..Self::default()
+        }
     }
 
     pub(crate) fn dummy() -> Self {

@@ -26,7 +26,11 @@ pub struct Field {
 impl Field {
     /// A field without description and tags.
     pub fn new(name: impl Into<String>, value_type: ValueType) -> Self {
-        Self { name: name.into(), value_type, ..Self::default() }
+        Self {
+            name: name.into(),
+            value_type,
+            ..Self::default()
+        }
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, WireError> {
@@ -64,7 +68,11 @@ pub(crate) fn set_value_type(
 }
 
 pub(crate) fn decode_fields(message: &Message<'_>, number: u32) -> Result<Vec<Field>, WireError> {
-    message.repeated(number)?.into_iter().map(Field::decode).collect()
+    message
+        .repeated(number)?
+        .into_iter()
+        .map(Field::decode)
+        .collect()
 }
 
 /// Writes fields over those of the same name, so that what else they carry stays.

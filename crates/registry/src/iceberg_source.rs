@@ -34,7 +34,12 @@ impl IcebergSource {
     /// The name Feast gives a source of this table: `warehouse.namespace.table`.
     pub fn default_name(&self) -> String {
         let warehouse = self.warehouse.as_deref().unwrap_or_default();
-        format!("{}.{}.{}", without_secrets(warehouse), self.namespace, self.table)
+        format!(
+            "{}.{}.{}",
+            without_secrets(warehouse),
+            self.namespace,
+            self.table
+        )
     }
 
     /// The same source without anything that looks like a secret.
@@ -55,9 +60,10 @@ impl IcebergSource {
         let text = |key: &str| map.get(key).and_then(Value::as_str).map(str::to_owned);
         let given = |key: &str| text(key).filter(|text| !text.is_empty());
         let properties = match map.get("catalog_properties") {
-            Some(Value::Object(properties)) => {
-                properties.iter().map(|(key, value)| (key.clone(), property(value))).collect()
-            }
+            Some(Value::Object(properties)) => properties
+                .iter()
+                .map(|(key, value)| (key.clone(), property(value)))
+                .collect(),
             _ => BTreeMap::new(),
         };
         let source = Self {
@@ -134,7 +140,10 @@ mod tests {
         let expected = r#"{"catalog_type": "sql", "catalog_name": "lake", "endpoint": "postgresql://me@host/db", "warehouse": "s3://b/wh", "namespace": "rides", "table": "stats", "token_env_var": null, "credential_vending": true, "catalog_properties": {"s3.region": "eu"}}"#;
         let written = source.to_configuration(b"").unwrap();
         assert_eq!(String::from_utf8(written.clone()).unwrap(), expected);
-        assert_eq!(IcebergSource::from_configuration(&written), Some(source.without_secrets()));
+        assert_eq!(
+            IcebergSource::from_configuration(&written),
+            Some(source.without_secrets())
+        );
         assert_eq!(source.default_name(), "s3://b/wh.rides.stats");
     }
 
@@ -157,8 +166,18 @@ mod tests {
 
     #[test]
     fn what_is_no_configuration_is_none() {
-        for text in ["", "[]", "{", r#"{"table": "t"}"#, r#"{"namespace": 1, "table": "t"}"#] {
-            assert_eq!(IcebergSource::from_configuration(text.as_bytes()), None, "{text}");
+        for text in [
+            "",
+            "[]",
+            "{",
+            r#"{"table": "t"}"#,
+            r#"{"namespace": 1, "table": "t"}"#,
+        ] {
+            assert_eq!(
+                IcebergSource::from_configuration(text.as_bytes()),
+                None,
+                "{text}"
+            );
         }
     }
 }

@@ -16,7 +16,9 @@ pub(crate) struct Message<'a> {
 
 impl<'a> Message<'a> {
     pub(crate) fn read(bytes: &'a [u8]) -> Result<Self, WireError> {
-        Ok(Self { fields: Fields::new(bytes).collect::<Result<_, _>>()? })
+        Ok(Self {
+            fields: Fields::new(bytes).collect::<Result<_, _>>()?,
+        })
     }
 
     /// Every value of a repeated field of strings, bytes or messages.
@@ -45,7 +47,10 @@ impl<'a> Message<'a> {
     pub(crate) fn varint(&self, number: u32) -> Result<u64, WireError> {
         match self.fields.iter().rfind(|field| field.number == number) {
             None => Ok(0),
-            Some(WireField { payload: Payload::Varint(value), .. }) => Ok(*value),
+            Some(WireField {
+                payload: Payload::Varint(value),
+                ..
+            }) => Ok(*value),
             Some(_) => Err(mistyped(number)),
         }
     }
@@ -79,7 +84,10 @@ impl<'a> Message<'a> {
     }
 
     pub(crate) fn strings(&self, number: u32) -> Result<Vec<String>, WireError> {
-        self.repeated(number)?.into_iter().map(|bytes| text(bytes, number)).collect()
+        self.repeated(number)?
+            .into_iter()
+            .map(|bytes| text(bytes, number))
+            .collect()
     }
 
     /// A `map<string, string>`; the last entry of a key counts.

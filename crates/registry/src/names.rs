@@ -8,7 +8,9 @@ use crate::error::{Error, Result};
 /// Checks the name of an entity, a data source or a feature service.
 pub(crate) fn check(kind: &str, name: &str) -> Result<()> {
     if name.trim().is_empty() {
-        return Err(Error::invalid(format!("the {kind} has no name; give it one")));
+        return Err(Error::invalid(format!(
+            "the {kind} has no name; give it one"
+        )));
     }
     Ok(())
 }

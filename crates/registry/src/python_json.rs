@@ -56,8 +56,10 @@ mod tests {
 
     #[test]
     fn as_python_writes_it() {
-        let value = serde_json::json!({"b": [1, "é\"\n\u{7f}", null], "a": {}, "c": "😀", "d": true});
-        let expected = r#"{"b": [1, "\u00e9\"\n\u007f", null], "a": {}, "c": "\ud83d\ude00", "d": true}"#;
+        let value =
+            serde_json::json!({"b": [1, "é\"\n\u{7f}", null], "a": {}, "c": "😀", "d": true});
+        let expected =
+            r#"{"b": [1, "\u00e9\"\n\u007f", null], "a": {}, "c": "\ud83d\ude00", "d": true}"#;
         assert_eq!(String::from_utf8(dumps(&value).unwrap()).unwrap(), expected);
     }
 }

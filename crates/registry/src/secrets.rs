@@ -126,9 +126,15 @@ mod tests {
         ] {
             assert!(is_secret_key(key), "{key}");
         }
-        for key in
-            ["uri", "warehouse", "s3.region", "s3.endpoint", "client.region", "sasl", "keyspace"]
-        {
+        for key in [
+            "uri",
+            "warehouse",
+            "s3.region",
+            "s3.endpoint",
+            "client.region",
+            "sasl",
+            "keyspace",
+        ] {
             assert!(!is_secret_key(key), "{key}");
         }
     }
@@ -136,7 +142,10 @@ mod tests {
     #[test]
     fn uris_lose_their_passwords() {
         for (uri, expected) in [
-            ("postgresql://me:pw@host:5432/db", "postgresql://me@host:5432/db"),
+            (
+                "postgresql://me:pw@host:5432/db",
+                "postgresql://me@host:5432/db",
+            ),
             ("postgresql://me:p@w@host/db", "postgresql://me@host/db"),
             ("postgresql://me:p/w@host/db", "postgresql://me@host/db"),
             ("postgresql://:pw@host/db", "postgresql://@host/db"),
@@ -145,7 +154,10 @@ mod tests {
             ("sqlite:////abs/catalog.db", "sqlite:////abs/catalog.db"),
             ("https://h/p?sig=abc&x=1&password=2#f", "https://h/p?x=1#f"),
             ("https://h/p?token=1", "https://h/p"),
-            ("abfss://box@account.dfs.core.windows.net/p", "abfss://box@account.dfs.core.windows.net/p"),
+            (
+                "abfss://box@account.dfs.core.windows.net/p",
+                "abfss://box@account.dfs.core.windows.net/p",
+            ),
             ("data/a.parquet", "data/a.parquet"),
             ("", ""),
         ] {

@@ -103,7 +103,10 @@ impl DataSource {
     }
 
     pub(crate) fn none(kind: &str) -> Self {
-        let source = Source::Other { kind: kind.to_owned(), name: String::new() };
+        let source = Source::Other {
+            kind: kind.to_owned(),
+            name: String::new(),
+        };
         Self::new("", source, "")
     }
 
@@ -127,7 +130,9 @@ impl DataSource {
             Source::Table(source) if source.table.is_empty() => "a table",
             _ => return Ok(()),
         };
-        Err(Error::invalid(format!("data source '{name}' lacks {lacks}; name it")))
+        Err(Error::invalid(format!(
+            "data source '{name}' lacks {lacks}; name it"
+        )))
     }
 
     /// Refuses to write a kind that is only kept, unless it is the one that is stored.
@@ -171,7 +176,9 @@ impl DataSource {
         let stored = decode_source(&old)?;
         let source = match &self.source {
             Source::Iceberg(source) => Source::Iceberg(source.without_secrets()),
-            Source::File(source) => Source::File(FileSource { uri: without_secrets(&source.uri) }),
+            Source::File(source) => Source::File(FileSource {
+                uri: without_secrets(&source.uri),
+            }),
             other => other.clone(),
         };
         if existing.is_none() || stored != source {
@@ -182,7 +189,10 @@ impl DataSource {
         }
         draft.map(2, &self.field_mapping)?;
         draft.string(3, &self.timestamp_field)?;
-        draft.string(5, self.created_timestamp_column.as_deref().unwrap_or_default())?;
+        draft.string(
+            5,
+            self.created_timestamp_column.as_deref().unwrap_or_default(),
+        )?;
         draft.string(20, &self.name)?;
         if let Some(project) = project {
             draft.string(21, project)?;
@@ -207,7 +217,9 @@ fn decode_source(message: &Message<'_>) -> Result<Source, WireError> {
             let options = Message::read(&options)?;
             let format = options.message(1)?.unwrap_or_default();
             if Message::read(&format)?.message(2)?.is_none() {
-                return Ok(Source::File(FileSource { uri: options.string(2)? }));
+                return Ok(Source::File(FileSource {
+                    uri: options.string(2)?,
+                }));
             }
             "a file in Delta format".to_owned()
         }
@@ -223,7 +235,10 @@ fn decode_source(message: &Message<'_>) -> Result<Source, WireError> {
         }
         number => kind_name(number),
     };
-    Ok(Source::Other { kind, name: message.string(20)? })
+    Ok(Source::Other {
+        kind,
+        name: message.string(20)?,
+    })
 }
 
 fn decode_table(class: &str, configuration: &[u8]) -> Option<TableSource> {
@@ -231,7 +246,9 @@ fn decode_table(class: &str, configuration: &[u8]) -> Option<TableSource> {
         return None;
     }
     let value: Value = serde_json::from_slice(configuration).ok()?;
-    Some(TableSource { table: value.get("table")?.as_str()?.to_owned() })
+    Some(TableSource {
+        table: value.get("table")?.as_str()?.to_owned(),
+    })
 }
 
 fn encode_source(draft: &mut Draft, source: &Source) -> Result<(), WireError> {
@@ -254,7 +271,9 @@ fn encode_source(draft: &mut Draft, source: &Source) -> Result<(), WireError> {
             (CUSTOM_SOURCE, TABLE_CLASS)
         }
         Source::Other { kind, .. } => {
-            return Err(WireError::new(format!("a source of kind {kind} cannot be written")));
+            return Err(WireError::new(format!(
+                "a source of kind {kind} cannot be written"
+            )));
         }
     };
     draft.varint(1, number as u64)?;

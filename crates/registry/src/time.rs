@@ -27,17 +27,25 @@ impl Timestamp {
     /// An instant from microseconds since 1970.
     pub fn from_micros(micros: i64) -> Self {
         let nanos = (micros.rem_euclid(1_000_000) * 1_000) as i32;
-        Self { seconds: micros.div_euclid(1_000_000), nanos }
+        Self {
+            seconds: micros.div_euclid(1_000_000),
+            nanos,
+        }
     }
 
     /// Microseconds since 1970, if they fit.
     pub fn to_micros(self) -> Option<i64> {
-        self.seconds.checked_mul(1_000_000)?.checked_add(i64::from(self.nanos) / 1_000)
+        self.seconds
+            .checked_mul(1_000_000)?
+            .checked_add(i64::from(self.nanos) / 1_000)
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, WireError> {
         let message = Message::read(bytes)?;
-        Ok(Self { seconds: message.int64(1)?, nanos: message.int32(2)? })
+        Ok(Self {
+            seconds: message.int64(1)?,
+            nanos: message.int32(2)?,
+        })
     }
 
     pub(crate) fn encode(self) -> Result<Vec<u8>, WireError> {
@@ -62,12 +70,17 @@ impl Ttl {
 
     /// A span from nanoseconds.
     pub fn from_nanos(nanos: i64) -> Self {
-        Self { seconds: nanos / NANOS_PER_SECOND, nanos: (nanos % NANOS_PER_SECOND) as i32 }
+        Self {
+            seconds: nanos / NANOS_PER_SECOND,
+            nanos: (nanos % NANOS_PER_SECOND) as i32,
+        }
     }
 
     /// Nanoseconds, if they fit.
     pub fn to_nanos(self) -> Option<i64> {
-        self.seconds.checked_mul(NANOS_PER_SECOND)?.checked_add(i64::from(self.nanos))
+        self.seconds
+            .checked_mul(NANOS_PER_SECOND)?
+            .checked_add(i64::from(self.nanos))
     }
 
     /// Whether it is 0, which in Feast means no limit.
@@ -77,7 +90,10 @@ impl Ttl {
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, WireError> {
         let message = Message::read(bytes)?;
-        Ok(Self { seconds: message.int64(1)?, nanos: message.int32(2)? })
+        Ok(Self {
+            seconds: message.int64(1)?,
+            nanos: message.int32(2)?,
+        })
     }
 
     pub(crate) fn encode(self) -> Result<Vec<u8>, WireError> {
@@ -116,7 +132,10 @@ mod tests {
             let instant = Timestamp::from_micros(micros);
             assert!((0..1_000_000_000).contains(&instant.nanos));
             assert_eq!(instant.to_micros(), Some(micros));
-            assert_eq!(Timestamp::decode(&instant.encode().unwrap()).unwrap(), instant);
+            assert_eq!(
+                Timestamp::decode(&instant.encode().unwrap()).unwrap(),
+                instant
+            );
         }
     }
 

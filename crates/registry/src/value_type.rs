@@ -141,7 +141,10 @@ value_types! {
 impl ValueType {
     /// The type of that name, in any case.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|known| known.name().eq_ignore_ascii_case(name))
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|known| known.name().eq_ignore_ascii_case(name))
     }
 
     /// Feast's number of the type.
@@ -178,10 +181,18 @@ mod tests {
         assert_eq!(ValueType::ALL.len(), 47);
         for &known in ValueType::ALL {
             assert_eq!(ValueType::try_from(known.number()).unwrap(), known);
-            assert_eq!(ValueType::from_name(&known.name().to_lowercase()), Some(known));
+            assert_eq!(
+                ValueType::from_name(&known.name().to_lowercase()),
+                Some(known)
+            );
         }
         for number in [-1, 9, 10, 49, i32::MAX] {
-            assert!(ValueType::try_from(number).unwrap_err().to_string().contains("value type"));
+            assert!(
+                ValueType::try_from(number)
+                    .unwrap_err()
+                    .to_string()
+                    .contains("value type")
+            );
             assert_eq!(ValueType::stored(number), ValueType::Unknown);
         }
     }

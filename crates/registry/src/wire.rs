@@ -160,7 +160,11 @@ impl<'a> Fields<'a> {
         } else {
             self.value(wire_type)?
         };
-        Ok(WireField { number, payload, raw: &self.bytes[start..self.at] })
+        Ok(WireField {
+            number,
+            payload,
+            raw: &self.bytes[start..self.at],
+        })
     }
 }
 
@@ -198,7 +202,7 @@ pub(crate) fn varint_field(number: u32, value: u64) -> Vec<u8> {
 /// A whole field holding bytes, a string or a message.
 pub(crate) fn bytes_field(number: u32, value: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(value.len() + 8);
-    push_varint(&mut out, u64::from(number) << 3 | 2);
+    push_varint(&mut out, (u64::from(number) << 3) | 2);
     push_varint(&mut out, value.len() as u64);
     out.extend_from_slice(value);
     out
@@ -228,19 +232,19 @@ mod tests {
     #[test]
     fn what_is_cut_off_or_impossible_is_an_error() {
         for bytes in [
-            &b"\x08"[..],                                          // no value
-            b"\x08\xff",                                           // half a number
-            b"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02",       // 65 bits
-            b"\x0a\x05abc",                                        // short string
-            b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",       // length of 2^64-1
-            b"\x09abc",                                            // short fixed64
-            b"\x0d\x00",                                           // short fixed32
-            b"\x00\x00",                                           // field 0
-            b"\x0e",                                               // type 6
-            b"\x0c",                                               // a group ends that never began
-            b"\x0b",                                               // a group never ends
-            b"\x0b\x14",                                           // it ends as another one
-            b"\xf8\xff\xff\xff\xff\xff\xff\xff\xff\x01\x00",       // enormous field number
+            &b"\x08"[..],                                    // no value
+            b"\x08\xff",                                     // half a number
+            b"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", // 65 bits
+            b"\x0a\x05abc",                                  // short string
+            b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", // length of 2^64-1
+            b"\x09abc",                                      // short fixed64
+            b"\x0d\x00",                                     // short fixed32
+            b"\x00\x00",                                     // field 0
+            b"\x0e",                                         // type 6
+            b"\x0c",                                         // a group ends that never began
+            b"\x0b",                                         // a group never ends
+            b"\x0b\x14",                                     // it ends as another one
+            b"\xf8\xff\xff\xff\xff\xff\xff\xff\xff\x01\x00", // enormous field number
         ] {
             assert!(read(bytes).is_err(), "{bytes:x?}");
         }

@@ -3,7 +3,6 @@
 
 //! The command line. Flags shared with datafusion-cli mean what they mean there.
 
-mod catalog;
 mod size;
 
 use std::path::PathBuf;
@@ -13,8 +12,6 @@ use datafusion_cli::object_storage::instrumented::InstrumentedObjectStoreMode;
 use datafusion_cli::pool_type::PoolType;
 use datafusion_cli::print_format::PrintFormat;
 use datafusion_cli::print_options::MaxRows;
-
-pub(crate) use self::catalog::parse_catalog;
 
 /// A feature store in SQL: Apache DataFusion plans, Apache Iceberg stores, Feast's definitions name
 /// things.

@@ -9,24 +9,32 @@ mod random;
 mod tour;
 mod warehouse;
 
+use std::fmt;
 use std::path::Path;
 
 use self::place::{Contents, DemoDir};
 use crate::failure::Failure;
+use crate::output::say;
 
 /// Builds the warehouse in `dir` unless it is already there, and runs the tour.
 pub(crate) async fn run(dir: &Path) -> Result<(), Failure> {
     let demo = DemoDir::claim(dir)?;
+    let path = demo.path().display();
     match demo.contents()? {
-        Contents::Complete => println!("Using the demo in {}", demo.path().display()),
+        Contents::Complete => tell(format_args!("Using the demo in {path}"))?,
         Contents::Missing => {
-            println!("Building a demo in {}", demo.path().display());
+            tell(format_args!("Building a demo in {path}"))?;
             demo.clear()?;
             Box::pin(warehouse::build(&demo)).await?;
             demo.complete()?;
         }
     }
     Box::pin(tour::run(&demo)).await?;
-    println!("\nOpen the shell on it:\n\n{}", tour::shell_command(&demo));
-    Ok(())
+    let command = tour::shell_command(&demo);
+    tell(format_args!("\nOpen the shell on it:\n\n{command}"))
+}
+
+/// Prints a line of the demo's own.
+fn tell(text: fmt::Arguments<'_>) -> Result<(), Failure> {
+    say(text).map_err(|error| Failure::of_engine("", &error))
 }

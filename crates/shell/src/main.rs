@@ -17,7 +17,7 @@ mod repl;
 mod run;
 mod script;
 mod session;
-mod stub;
+mod stores;
 
 use std::env;
 use std::io::{self, IsTerminal};

@@ -9,10 +9,10 @@ mod history;
 
 use std::path::Path;
 
-use crate::stub::FeastContext;
 use datafusion::error::Result as DataFusionResult;
 use datafusion_cli::command::{Command, OutputFormat};
 use datafusion_cli::print_options::PrintOptions;
+use datafusion_feast::FeastContext;
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::{Config, Editor};
@@ -139,6 +139,6 @@ async fn change_format(print: &mut PrintOptions, change: Option<&str>) -> DataFu
 
 fn report(result: DataFusionResult<()>) {
     if let Err(error) = result {
-        eprintln!("error: {}", Failure::of_statement("", &error));
+        eprintln!("error: {}", Failure::of_engine("", &error));
     }
 }

@@ -3,12 +3,12 @@
 
 //! Runs scripts: each statement in turn, up to the first that fails.
 
-use crate::stub::{FeastContext, split_statements};
 use datafusion::common::instant::Instant;
 use datafusion::dataframe::DataFrame;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion_cli::print_options::{MaxRows, PrintOptions};
+use datafusion_feast::{FeastContext, split_statements};
 
 use crate::failure::Failure;
 use crate::output::print_result;
@@ -21,11 +21,16 @@ pub(crate) async fn run_script(
     script: &Script,
 ) -> Result<(), Failure> {
     let statements = split_statements(&script.text)
-        .map_err(|error| Failure::of_statement(script.place(1), &error))?;
+        .map_err(|error| Failure::of_statement(|spot| script.place(spot), &error))?;
     for statement in statements {
         Box::pin(run_statement(context, options, &statement.text))
             .await
-            .map_err(|error| Failure::of_statement(script.place(statement.line), &error))?;
+            .map_err(|error| {
+                let place = |spot| {
+                    script.place(Some(script.spot_of(&statement.text, statement.line, spot)))
+                };
+                Failure::of_statement(place, &error)
+            })?;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use crate::args::Input;
-use crate::failure::Failure;
+use crate::failure::{Failure, Spot};
 
 /// SQL text with the name of its origin.
 #[derive(Debug)]
@@ -82,17 +82,65 @@ impl Script {
         }
     }
 
-    /// How the statement that begins on `line` is called.
-    pub(crate) fn place(&self, line: usize) -> String {
+    /// How a spot of the text is called; without a spot, the whole.
+    pub(crate) fn place(&self, spot: Option<Spot>) -> String {
+        let one_line = !self.text.trim_end().contains('\n');
+        let spelled = match spot {
+            None => String::new(),
+            Some(Spot {
+                line,
+                column: Some(column),
+            }) => format!("line {line}, column {column}"),
+            Some(Spot { line, column: None }) if !one_line => format!("line {line}"),
+            Some(_) => String::new(),
+        };
         match &self.origin {
-            Origin::Command(number) if self.text.trim_end().contains('\n') => {
-                format!("-c {number}, line {line}")
-            }
-            Origin::Command(number) => format!("-c {number}"),
-            Origin::Named(name) => format!("{name}:{line}"),
-            Origin::Prompt => String::new(),
+            Origin::Command(number) if spelled.is_empty() => format!("-c {number}"),
+            Origin::Command(number) => format!("-c {number}, {spelled}"),
+            Origin::Named(name) => match spot {
+                None => name.clone(),
+                Some(Spot { line, column: None }) => format!("{name}:{line}"),
+                Some(Spot {
+                    line,
+                    column: Some(column),
+                }) => format!("{name}:{line}:{column}"),
+            },
+            Origin::Prompt => spelled,
         }
     }
+
+    /// A spot of a statement that begins on `line`, as a spot of the text.
+    pub(crate) fn spot_of(&self, statement: &str, line: usize, spot: Option<Spot>) -> Spot {
+        match spot {
+            None => Spot { line, column: None },
+            Some(spot) if spot.line == 1 => {
+                let text = self.text.split('\n').nth(line - 1).unwrap_or_default();
+                let before = start_in_line(text, statement).unwrap_or(0);
+                Spot {
+                    line,
+                    column: spot.column.map(|column| column + before),
+                }
+            }
+            Some(spot) => Spot {
+                line: line + spot.line - 1,
+                ..spot
+            },
+        }
+    }
+}
+
+/// How many characters stand before a statement on the line that it begins on.
+fn start_in_line(line: &str, statement: &str) -> Option<usize> {
+    let first = statement.lines().next()?;
+    let whole = first.len() == statement.len();
+    let ends = |rest: &str| {
+        let rest = rest.trim_start();
+        rest.is_empty() || whole && (rest.starts_with([';', '/']) || rest.starts_with("--"))
+    };
+    let found = line
+        .match_indices(first)
+        .find(|(at, _)| ends(&line[at + first.len()..]));
+    found.map(|(at, _)| line[..at].chars().count())
 }
 
 /// `#!` on the first line, as in an executable script, is no SQL; the line stays, so that the
@@ -118,13 +166,38 @@ mod tests {
             })
             .unwrap()
         };
-        assert_eq!(command("SELECT 1\n").place(1), "-c 2");
-        assert_eq!(command("SELECT 1;\nSELECT 2").place(2), "-c 2, line 2");
+        let at = |line, column| Some(Spot { line, column });
+        assert_eq!(command("SELECT 1\n").place(at(1, None)), "-c 2");
         assert_eq!(
-            Script::shipped("tour.sql", String::new()).place(7),
-            "tour.sql:7"
+            command("SELECT 1").place(at(1, Some(3))),
+            "-c 2, line 1, column 3"
         );
-        assert_eq!(Script::from_prompt(String::new()).place(1), "");
+        assert_eq!(
+            command("SELECT 1;\nSELECT 2").place(at(2, None)),
+            "-c 2, line 2"
+        );
+        let page = Script::shipped("tour.sql", String::new());
+        assert_eq!(page.place(at(7, None)), "tour.sql:7");
+        assert_eq!(page.place(at(7, Some(2))), "tour.sql:7:2");
+        assert_eq!(page.place(None), "tour.sql");
+        let prompt = Script::from_prompt("SELECT 1;".to_owned());
+        assert_eq!(prompt.place(at(1, None)), "");
+        assert_eq!(prompt.place(at(1, Some(3))), "line 1, column 3");
+    }
+
+    #[test]
+    fn spots_of_a_statement_are_spots_of_the_text() {
+        let script = Script::shipped("a.sql", "SELECT 1;\nSELECT 1; SELEC\n 2;".to_owned());
+        let at = |line, column| Some(Spot { line, column });
+        assert_eq!(
+            Some(script.spot_of("SELEC\n 2", 2, at(1, Some(1)))),
+            at(2, Some(11))
+        );
+        assert_eq!(
+            Some(script.spot_of("SELEC\n 2", 2, at(2, Some(2)))),
+            at(3, Some(2))
+        );
+        assert_eq!(Some(script.spot_of("SELEC\n 2", 2, None)), at(2, None));
     }
 
     #[test]

@@ -8,15 +8,14 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::stub::CatalogOptions;
-use crate::stub::FeastContext;
 use datafusion::config::ConfigOptions;
-use datafusion::error::{DataFusionError, Result as DataFusionResult};
+use datafusion::error::Result as DataFusionResult;
 use datafusion::execution::context::SessionConfig;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{
     FairSpillPool, GreedyMemoryPool, MemoryPool, TrackConsumersPool,
 };
+use datafusion::execution::object_store::{DefaultObjectStoreRegistry, ObjectStoreRegistry};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::logical_expr::ExplainFormat;
 use datafusion_cli::functions::{
@@ -27,9 +26,12 @@ use datafusion_cli::object_storage::instrumented::{
 };
 use datafusion_cli::pool_type::PoolType;
 use datafusion_cli::print_options::PrintOptions;
+use datafusion_feast::FeastContext;
+use feast_iceberg::CatalogOptions;
 
-use crate::args::{Args, parse_catalog};
+use crate::args::Args;
 use crate::failure::Failure;
+use crate::stores::StoresOnDemand;
 
 /// What was opened.
 #[derive(Debug)]
@@ -59,8 +61,8 @@ impl Plan {
         let registry = args.registry.as_deref().map(registry_path).transpose()?;
         let mut catalogs: Vec<CatalogOptions> = Vec::with_capacity(args.catalog.len());
         for text in &args.catalog {
-            let catalog = parse_catalog(text, |name| env::var(name).ok())
-                .map_err(|message| Failure::new("", message))?;
+            let catalog = CatalogOptions::parse(text)
+                .map_err(|error| Failure::of_engine("--catalog", &error.into()))?;
             if catalogs.iter().any(|other| other.name == catalog.name) {
                 let message = "the name is given twice, attach each catalog under its own name";
                 return Err(Failure::new(format!("--catalog {}", catalog.name), message));
@@ -77,9 +79,8 @@ impl Plan {
             InstrumentedObjectStoreRegistry::new().with_profile_mode(args.object_store_profiling),
         );
         let counted = (profiled || counts_requests(args)).then(|| Arc::clone(&stores));
-        let config = session_config(args).map_err(|error| Failure::of_statement("", &error))?;
-        let runtime =
-            runtime_env(args, counted).map_err(|error| Failure::of_statement("", &error))?;
+        let config = session_config(args).map_err(|error| Failure::of_engine("", &error))?;
+        let runtime = runtime_env(args, counted).map_err(|error| Failure::of_engine("", &error))?;
         let mut builder = FeastContext::builder()
             .with_session_config(config)
             .with_runtime_env(runtime);
@@ -94,7 +95,7 @@ impl Plan {
         }
         let context = Box::pin(builder.build())
             .await
-            .map_err(|error| Failure::of_statement("", &error))?;
+            .map_err(|error| Failure::of_engine("", &error))?;
         register_functions(&context);
         let print = PrintOptions {
             format: args.format,
@@ -156,9 +157,14 @@ pub(crate) fn session_config(args: &Args) -> DataFusionResult<SessionConfig> {
 
 fn runtime_env(
     args: &Args,
-    stores: Option<Arc<InstrumentedObjectStoreRegistry>>,
-) -> Result<Arc<RuntimeEnv>, DataFusionError> {
-    let mut builder = RuntimeEnvBuilder::new();
+    counted: Option<Arc<InstrumentedObjectStoreRegistry>>,
+) -> DataFusionResult<Arc<RuntimeEnv>> {
+    let stores: Arc<dyn ObjectStoreRegistry> = match counted {
+        Some(counted) => counted,
+        None => Arc::new(DefaultObjectStoreRegistry::new()),
+    };
+    let mut builder =
+        RuntimeEnvBuilder::new().with_object_store_registry(Arc::new(StoresOnDemand::new(stores)));
     if let Some(limit) = args.memory_limit {
         builder = builder.with_memory_pool(memory_pool(args, limit));
     }
@@ -168,9 +174,6 @@ fn runtime_env(
                 .with_mode(DiskManagerMode::OsTmpDirectory)
                 .with_max_temp_directory_size(limit),
         );
-    }
-    if let Some(stores) = stores {
-        builder = builder.with_object_store_registry(stores);
     }
     builder.build_arc()
 }

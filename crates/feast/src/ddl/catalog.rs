@@ -38,7 +38,11 @@ pub(super) fn parse(cursor: &mut Cursor) -> Result<Statement> {
         return cursor.expected("OPTIONS (type 'sql', uri '…')", &[]);
     };
     cursor.finish(&[])?;
-    Ok(Statement::CreateCatalog(CreateCatalog { if_not_exists, name, options }))
+    Ok(Statement::CreateCatalog(CreateCatalog {
+        if_not_exists,
+        name,
+        options,
+    }))
 }
 
 fn option_list(cursor: &mut Cursor) -> Result<Vec<(String, String)>> {
@@ -48,11 +52,18 @@ fn option_list(cursor: &mut Cursor) -> Result<Vec<(String, String)>> {
         Ok((at, key, value(cursor)?))
     })?;
     for (index, (at, key, _)) in list.iter().enumerate() {
-        if list.iter().take(index).any(|(_, other, _)| other.eq_ignore_ascii_case(key)) {
+        if list
+            .iter()
+            .take(index)
+            .any(|(_, other, _)| other.eq_ignore_ascii_case(key))
+        {
             return cursor.fail_at(*at, &format!("option {key} is given twice; keep one"));
         }
     }
-    Ok(list.into_iter().map(|(_, key, value)| (key, value)).collect())
+    Ok(list
+        .into_iter()
+        .map(|(_, key, value)| (key, value))
+        .collect())
 }
 
 /// A string, a number or a bare word such as `true`.

@@ -20,18 +20,26 @@ pub(super) struct Cursor {
 impl Cursor {
     /// Reads the tokens of `text`; `None` when it has no tokens or cannot be cut into them.
     pub(super) fn new(text: &str) -> Option<Self> {
-        let tokens = Tokenizer::new(&GenericDialect {}, text).tokenize_with_location().ok()?;
+        let tokens = Tokenizer::new(&GenericDialect {}, text)
+            .tokenize_with_location()
+            .ok()?;
         let tokens: Vec<_> = tokens
             .into_iter()
             .filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF))
             .collect();
         let end = tokens.last()?.span.end;
-        Some(Self { tokens, index: 0, end })
+        Some(Self {
+            tokens,
+            index: 0,
+            end,
+        })
     }
 
     /// The token `ahead` places from here.
     pub(super) fn peek(&self, ahead: usize) -> &Token {
-        self.tokens.get(self.index + ahead).map_or(&Token::EOF, |token| &token.token)
+        self.tokens
+            .get(self.index + ahead)
+            .map_or(&Token::EOF, |token| &token.token)
     }
 
     /// The unquoted word `ahead` places from here.
@@ -45,7 +53,8 @@ impl Cursor {
     /// Whether the words, separated by blanks, stand `ahead` places from here.
     pub(super) fn at(&self, ahead: usize, words: &str) -> bool {
         words.split(' ').enumerate().all(|(index, word)| {
-            self.word(ahead + index).is_some_and(|found| found.eq_ignore_ascii_case(word))
+            self.word(ahead + index)
+                .is_some_and(|found| found.eq_ignore_ascii_case(word))
         })
     }
 
@@ -89,7 +98,11 @@ impl Cursor {
 
     /// Steps over the token, or says that it is missing.
     pub(super) fn expect_token(&mut self, token: &Token) -> Result<()> {
-        if self.eat_token(token) { Ok(()) } else { self.expected(&format!("'{token}'"), &[]) }
+        if self.eat_token(token) {
+            Ok(())
+        } else {
+            self.expected(&format!("'{token}'"), &[])
+        }
     }
 
     /// A name: folded to lower case unless quoted.
@@ -188,7 +201,11 @@ impl Cursor {
         };
         let hint = self
             .word(0)
-            .filter(|word| !keywords.iter().any(|keyword| keyword.eq_ignore_ascii_case(word)))
+            .filter(|word| {
+                !keywords
+                    .iter()
+                    .any(|keyword| keyword.eq_ignore_ascii_case(word))
+            })
             .and_then(|word| nearest(word, keywords.iter().copied()))
             .map_or_else(String::new, |keyword| format!("; did you mean {keyword}?"));
         self.fail(&format!("expected {what}, found {found}{hint}"))
@@ -201,7 +218,9 @@ impl Cursor {
 
     /// Where the next token starts, or the statement ends.
     pub(super) fn location(&self) -> Location {
-        self.tokens.get(self.index).map_or(self.end, |token| token.span.start)
+        self.tokens
+            .get(self.index)
+            .map_or(self.end, |token| token.span.start)
     }
 
     /// An error that points at a place read before.
@@ -229,7 +248,7 @@ impl Cursor {
 }
 
 /// `A, B or C`.
-pub(super) fn alternatives(first: &str, others: &[&str]) -> String {
+pub(crate) fn alternatives(first: &str, others: &[&str]) -> String {
     let mut words: Vec<&str> = vec![first];
     words.extend(others);
     match words.split_last() {

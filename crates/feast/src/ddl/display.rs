@@ -14,18 +14,44 @@ use super::{
 
 /// Words that open a clause somewhere, which a name needs quotes for.
 const RESERVED: [&str; 23] = [
-    "array", "as", "comment", "created", "describe", "entities", "exists", "features", "field",
-    "from", "if", "join", "not", "offline", "on", "online", "owner", "select", "tags", "tie",
-    "timestamp", "ttl", "where",
+    "array",
+    "as",
+    "comment",
+    "created",
+    "describe",
+    "entities",
+    "exists",
+    "features",
+    "field",
+    "from",
+    "if",
+    "join",
+    "not",
+    "offline",
+    "on",
+    "online",
+    "owner",
+    "select",
+    "tags",
+    "tie",
+    "timestamp",
+    "ttl",
+    "where",
 ];
 
 /// A name as it must be written: quoted unless it is plain lower case and no keyword.
 pub(crate) fn quoted_name(name: &str) -> String {
     let mut letters = name.chars();
-    let plain = letters.next().is_some_and(|first| first.is_ascii_lowercase() || first == '_')
+    let plain = letters
+        .next()
+        .is_some_and(|first| first.is_ascii_lowercase() || first == '_')
         && letters.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
         && !RESERVED.contains(&name);
-    if plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
+    if plain {
+        name.to_owned()
+    } else {
+        format!("\"{}\"", name.replace('"', "\"\""))
+    }
 }
 
 /// A string literal.
@@ -80,7 +106,11 @@ impl Display for Statement {
             Statement::CreateEntity(statement) => statement.fmt(f),
             Statement::CreateFeatureView(statement) => statement.fmt(f),
             Statement::CreateFeatureService(statement) => statement.fmt(f),
-            Statement::Drop(Drop { kind, if_exists, name }) => {
+            Statement::Drop(Drop {
+                kind,
+                if_exists,
+                name,
+            }) => {
                 let condition = if *if_exists { "IF EXISTS " } else { "" };
                 write!(f, "DROP {} {condition}{}", kind.sql(), quoted_name(name))
             }
@@ -121,12 +151,19 @@ impl Display for Explain {
 impl Display for CreateCatalog {
     /// The options as they were written; a variable is not expanded.
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let condition = if self.if_not_exists { "IF NOT EXISTS " } else { "" };
+        let condition = if self.if_not_exists {
+            "IF NOT EXISTS "
+        } else {
+            ""
+        };
         let options = list(&self.options, |(key, value)| {
             format!("{} {}", quoted_string(key), quoted_string(value))
         });
         let name = quoted_name(&self.name);
-        write!(f, "CREATE EXTERNAL CATALOG {condition}{name} STORED AS ICEBERG OPTIONS ({options})")
+        write!(
+            f,
+            "CREATE EXTERNAL CATALOG {condition}{name} STORED AS ICEBERG OPTIONS ({options})"
+        )
     }
 }
 
@@ -167,14 +204,22 @@ impl Display for CreateFeatureView {
             let features = list(features, |feature| {
                 let column = quoted_name(&feature.name);
                 let value_type = sql_type_name(feature.value_type);
-                let comment = feature.comment.as_deref().map_or_else(String::new, |comment| {
-                    format!(" COMMENT {}", quoted_string(comment))
-                });
+                let comment = feature
+                    .comment
+                    .as_deref()
+                    .map_or_else(String::new, |comment| {
+                        format!(" COMMENT {}", quoted_string(comment))
+                    });
                 format!("{column} {value_type}{comment}")
             });
             write!(f, "\n  FEATURES ({features})")?;
         }
-        write!(f, "\n  FROM {} TIMESTAMP {}", self.source, quoted_name(&self.timestamp))?;
+        write!(
+            f,
+            "\n  FROM {} TIMESTAMP {}",
+            self.source,
+            quoted_name(&self.timestamp)
+        )?;
         if let Some(created) = &self.created {
             write!(f, " CREATED TIMESTAMP {}", quoted_name(created))?;
         }
@@ -190,7 +235,11 @@ impl Display for CreateFeatureView {
         if let Some(ttl) = self.ttl {
             write!(f, "\n  TTL INTERVAL '{}'", ttl_text(ttl))?;
         }
-        f.write_str(if self.online { "\n  ONLINE" } else { "\n  OFFLINE ONLY" })?;
+        f.write_str(if self.online {
+            "\n  ONLINE"
+        } else {
+            "\n  OFFLINE ONLY"
+        })?;
         self.properties.fmt(f)
     }
 }

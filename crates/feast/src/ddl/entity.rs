@@ -28,7 +28,12 @@ pub(super) fn parse(cursor: &mut Cursor, mode: CreateMode) -> Result<Statement> 
     }
     cursor.finish(&[])?;
     let properties = properties.finish();
-    Ok(Statement::CreateEntity(CreateEntity { mode, name, join_key, properties }))
+    Ok(Statement::CreateEntity(CreateEntity {
+        mode,
+        name,
+        join_key,
+        properties,
+    }))
 }
 
 fn key(cursor: &mut Cursor) -> Result<JoinKey> {

@@ -30,7 +30,12 @@ pub(super) fn parse(cursor: &mut Cursor, mode: CreateMode) -> Result<Statement> 
     };
     cursor.finish(&[])?;
     let properties = properties.finish();
-    Ok(Statement::CreateFeatureService(CreateFeatureService { mode, name, items, properties }))
+    Ok(Statement::CreateFeatureService(CreateFeatureService {
+        mode,
+        name,
+        items,
+        properties,
+    }))
 }
 
 fn item(cursor: &mut Cursor) -> Result<ServiceItem> {
@@ -56,5 +61,10 @@ fn item(cursor: &mut Cursor) -> Result<ServiceItem> {
         rest.extend(["',' or ')'"]);
         return cursor.expected(&alternatives("AS", &rest), &["AS", "ON"]);
     }
-    Ok(ServiceItem { view, features, alias, join_keys })
+    Ok(ServiceItem {
+        view,
+        features,
+        alias,
+        join_keys,
+    })
 }

@@ -17,8 +17,18 @@ use super::parse::PropertyClauses;
 use super::{CreateFeatureView, CreateMode, FeatureColumn, SourceClause, Statement, types};
 
 const KEYWORDS: [&str; 12] = [
-    "ENTITIES", "FEATURES", "FROM", "TIMESTAMP", "CREATED TIMESTAMP", "TIE BREAK",
-    "FIELD MAPPING", "TTL", "ONLINE", "OFFLINE ONLY", "COMMENT", "OWNER",
+    "ENTITIES",
+    "FEATURES",
+    "FROM",
+    "TIMESTAMP",
+    "CREATED TIMESTAMP",
+    "TIE BREAK",
+    "FIELD MAPPING",
+    "TTL",
+    "ONLINE",
+    "OFFLINE ONLY",
+    "COMMENT",
+    "OWNER",
 ];
 
 #[derive(Debug, Default)]
@@ -133,7 +143,11 @@ fn feature(cursor: &mut Cursor) -> Result<FeatureColumn> {
         false => None,
     };
     let comment = comment.filter(|text| !text.is_empty());
-    Ok(FeatureColumn { name, value_type, comment })
+    Ok(FeatureColumn {
+        name,
+        value_type,
+        comment,
+    })
 }
 
 fn source(cursor: &mut Cursor) -> Result<SourceClause> {
@@ -198,7 +212,9 @@ pub(crate) fn parse_ttl(text: &str) -> Result<Duration, String> {
     let interval = parse_interval_month_day_nano_config(text, config)
         .map_err(|_| format!("expected an interval such as '7 days', found '{text}'"))?;
     if interval.months != 0 {
-        return Err(format!("TTL '{text}' has no fixed length; give it in days or smaller units"));
+        return Err(format!(
+            "TTL '{text}' has no fixed length; give it in days or smaller units"
+        ));
     }
     let nanos = i128::from(interval.days) * 86_400 * NANOS + i128::from(interval.nanoseconds);
     let seconds = u64::try_from(nanos.div_euclid(NANOS))

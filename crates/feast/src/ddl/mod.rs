@@ -21,9 +21,12 @@ mod types;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use display::{quoted_name, quoted_string, ttl_text};
+pub(crate) use cursor::alternatives;
+pub(crate) use display::quoted_name;
+#[cfg(test)]
+use display::ttl_text;
 pub(crate) use feature_view::parse_ttl;
-pub(crate) use nearest::{did_you_mean, nearest};
+pub(crate) use nearest::{did_you_mean, suggestion};
 pub(crate) use parse::parse;
 pub(crate) use statement::{
     CreateCatalog, CreateEntity, CreateFeatureService, CreateFeatureView, CreateMode, Describe,

@@ -21,13 +21,22 @@ pub(crate) fn nearest<'a>(
         .map(|(_, candidate)| candidate)
 }
 
+/// What stands behind an unknown name in an error: the nearest candidate, or nothing.
+pub(crate) fn did_you_mean<'a>(
+    wanted: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> String {
+    nearest(wanted, candidates).map_or_else(String::new, |name| {
+        format!(" (did you mean {}?)", super::quoted_name(name))
+    })
+}
+
 /// The end of an error about an unknown name: the nearest existing one, else all that exist, else
 /// that there is none. `plural` names what the candidates are.
-pub(crate) fn did_you_mean(wanted: &str, candidates: &[String], plural: &str) -> String {
+pub(crate) fn suggestion(wanted: &str, candidates: &[String], plural: &str) -> String {
     const LISTED: usize = 10;
     if let Some(name) = nearest(wanted, candidates.iter().map(String::as_str)) {
-        let hint = if name.to_ascii_lowercase() == name { "" } else { "; quote it to keep its case" };
-        return format!("did you mean {}?{hint}", super::quoted_name(name));
+        return format!("did you mean {}?", super::quoted_name(name));
     }
     if candidates.is_empty() {
         return format!("there are no {plural}");
@@ -54,12 +63,21 @@ mod tests {
     #[test]
     fn an_unknown_name_is_answered_by_the_nearest_or_all() {
         let names = vec!["driver".to_owned(), "Customer".to_owned()];
-        assert_eq!(did_you_mean("drver", &names, "entities"), "did you mean driver?");
         assert_eq!(
-            did_you_mean("customer", &names, "entities"),
-            "did you mean \"Customer\"?; quote it to keep its case"
+            suggestion("drver", &names, "entities"),
+            "did you mean driver?"
         );
-        assert_eq!(did_you_mean("zzzzz", &names, "entities"), "entities: Customer, driver");
-        assert_eq!(did_you_mean("zzzzz", &[], "entities"), "there are no entities");
+        assert_eq!(
+            suggestion("customer", &names, "entities"),
+            "did you mean \"Customer\"?"
+        );
+        assert_eq!(
+            suggestion("zzzzz", &names, "entities"),
+            "entities: Customer, driver"
+        );
+        assert_eq!(
+            suggestion("zzzzz", &[], "entities"),
+            "there are no entities"
+        );
     }
 }

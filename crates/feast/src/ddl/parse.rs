@@ -22,7 +22,12 @@ pub(crate) fn parse(text: &str) -> Result<Option<Statement>> {
     };
     cursor.skip(words);
     Ok(statement(&mut cursor)?.map(|statement| {
-        Statement::Explain(Explain { analyze, verbose, format, statement: Box::new(statement) })
+        Statement::Explain(Explain {
+            analyze,
+            verbose,
+            format,
+            statement: Box::new(statement),
+        })
     }))
 }
 
@@ -36,7 +41,10 @@ fn explain(cursor: &Cursor) -> Option<(bool, bool, Option<String>, usize)> {
     words += usize::from(analyze);
     let verbose = cursor.at(words, "VERBOSE");
     words += usize::from(verbose);
-    let format = cursor.at(words, "FORMAT").then(|| cursor.word(words + 1)).flatten();
+    let format = cursor
+        .at(words, "FORMAT")
+        .then(|| cursor.word(words + 1))
+        .flatten();
     words += if format.is_some() { 2 } else { 0 };
     Some((analyze, verbose, format.map(str::to_owned), words))
 }
@@ -93,7 +101,10 @@ fn create(cursor: &mut Cursor) -> Result<Option<Statement>> {
 /// The kind of object named `ahead` places from here; a near miss that no other statement can be
 /// is an error, everything else is not ours.
 fn ours(cursor: &Cursor, ahead: usize) -> Result<Option<ObjectKind>> {
-    if let Some(kind) = ObjectKind::ALL.into_iter().find(|kind| cursor.at(ahead, kind.sql())) {
+    if let Some(kind) = ObjectKind::ALL
+        .into_iter()
+        .find(|kind| cursor.at(ahead, kind.sql()))
+    {
         return Ok(Some(kind));
     }
     let keywords = ObjectKind::ALL.map(ObjectKind::sql);
@@ -107,15 +118,23 @@ fn ours(cursor: &Cursor, ahead: usize) -> Result<Option<ObjectKind>> {
     }
     let mut here = cursor.clone();
     here.skip(ahead);
-    let two: String = [here.word(0), here.word(1)].map(Option::unwrap_or_default).join(" ");
+    let two: String = [here.word(0), here.word(1)]
+        .map(Option::unwrap_or_default)
+        .join(" ");
     let hint = nearest(&two, keywords)
         .or_else(|| nearest(here.word(0).unwrap_or_default(), keywords))
         .map_or_else(String::new, |keyword| format!("; did you mean {keyword}?"));
-    here.fail(&format!("expected {}, found {}{hint}", alternatives_of(&keywords), two.trim()))
+    here.fail(&format!(
+        "expected {}, found {}{hint}",
+        alternatives_of(&keywords),
+        two.trim()
+    ))
 }
 
 fn alternatives_of(words: &[&str]) -> String {
-    words.split_first().map_or_else(String::new, |(first, rest)| alternatives(first, rest))
+    words
+        .split_first()
+        .map_or_else(String::new, |(first, rest)| alternatives(first, rest))
 }
 
 fn create_mode(cursor: &mut Cursor, replace: bool) -> Result<CreateMode> {
@@ -144,7 +163,11 @@ fn drop_object(cursor: &mut Cursor) -> Result<Option<Statement>> {
     }
     let name = cursor.name(&format!("the name of the {kind}"))?;
     cursor.finish(&[])?;
-    Ok(Some(Statement::Drop(Drop { kind, if_exists, name })))
+    Ok(Some(Statement::Drop(Drop {
+        kind,
+        if_exists,
+        name,
+    })))
 }
 
 fn show(cursor: &mut Cursor) -> Result<Option<Statement>> {
@@ -186,7 +209,10 @@ fn show(cursor: &mut Cursor) -> Result<Option<Statement>> {
 }
 
 fn describe(cursor: &mut Cursor) -> Result<Option<Statement>> {
-    let Some(kind) = ObjectKind::ALL.into_iter().find(|kind| cursor.at(1, kind.sql())) else {
+    let Some(kind) = ObjectKind::ALL
+        .into_iter()
+        .find(|kind| cursor.at(1, kind.sql()))
+    else {
         return Ok(None);
     };
     cursor.skip(1);
@@ -233,7 +259,10 @@ impl PropertyClauses {
                     return cursor.fail_at(*at, &format!("tag {key} is given twice; keep one"));
                 }
             }
-            let tags = tags.into_iter().map(|(_, key, value)| (key, value)).collect();
+            let tags = tags
+                .into_iter()
+                .map(|(_, key, value)| (key, value))
+                .collect();
             cursor.once(&mut self.tags, "TAGS", at, tags)?;
         } else {
             return Ok(false);

@@ -58,8 +58,11 @@ pub(crate) enum ObjectKind {
 
 impl ObjectKind {
     /// All kinds, in the order in which they depend on each other.
-    pub(crate) const ALL: [ObjectKind; 3] =
-        [ObjectKind::Entity, ObjectKind::FeatureView, ObjectKind::FeatureService];
+    pub(crate) const ALL: [ObjectKind; 3] = [
+        ObjectKind::Entity,
+        ObjectKind::FeatureView,
+        ObjectKind::FeatureService,
+    ];
 
     /// The keywords of the kind.
     pub(crate) fn sql(self) -> &'static str {
@@ -82,7 +85,9 @@ impl ObjectKind {
     /// The kind that `text` names: `entity`, `feature view` or `feature_view`, in any case.
     pub(crate) fn from_text(text: &str) -> Option<Self> {
         let text = text.trim().replace('_', " ");
-        Self::ALL.into_iter().find(|kind| kind.sql().eq_ignore_ascii_case(&text))
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.sql().eq_ignore_ascii_case(&text))
     }
 }
 

@@ -6,7 +6,9 @@
 use super::*;
 
 fn ours(text: &str) -> Statement {
-    parse(text).unwrap().unwrap_or_else(|| panic!("not ours: {text}"))
+    parse(text)
+        .unwrap()
+        .unwrap_or_else(|| panic!("not ours: {text}"))
 }
 
 fn error(text: &str) -> String {
@@ -199,12 +201,25 @@ fn errors_point_and_suggest() {
             "CREATE EXTERNAL CATALOG c STORED AS ICEBERG OPTIONS (uri 'a', URI 'b')",
             "line 1, column 63: option URI is given twice; keep one",
         ),
-        ("ALTER FEATURE VIEW v SET TTL 1", "line 1, column 1: ALTER FEATURE VIEW is not supported by this version"),
-        ("MATERIALIZE FEATURE VIEW v", "line 1, column 1: MATERIALIZE is not supported by this version"),
-        ("DROP ENTITY e CASCADE", "line 1, column 15: expected end of statement, found CASCADE"),
+        (
+            "ALTER FEATURE VIEW v SET TTL 1",
+            "line 1, column 1: ALTER FEATURE VIEW is not supported by this version",
+        ),
+        (
+            "MATERIALIZE FEATURE VIEW v",
+            "line 1, column 1: MATERIALIZE is not supported by this version",
+        ),
+        (
+            "DROP ENTITY e CASCADE",
+            "line 1, column 15: expected end of statement, found CASCADE",
+        ),
     ];
     for (text, message) in cases {
-        assert_eq!(error(text), format!("Error during planning: {message}"), "{text}");
+        assert_eq!(
+            error(text),
+            format!("Error during planning: {message}"),
+            "{text}"
+        );
     }
 }
 
@@ -240,7 +255,10 @@ fn ttls_are_exact() {
 #[test]
 fn type_names_read_back() {
     for &value_type in feast_registry::ValueType::ALL {
-        assert_eq!(type_from_text(&sql_type_name(value_type)).unwrap(), value_type);
+        assert_eq!(
+            type_from_text(&sql_type_name(value_type)).unwrap(),
+            value_type
+        );
         assert_eq!(type_from_text(value_type.name()).unwrap(), value_type);
     }
 }

@@ -73,12 +73,18 @@ const LISTS: [(ValueType, ValueType); 14] = [
 
 /// The list type with elements of the type, if Feast has one.
 pub(crate) fn list_of(element: ValueType) -> Option<ValueType> {
-    LISTS.into_iter().find(|(scalar, _)| *scalar == element).map(|(_, list)| list)
+    LISTS
+        .into_iter()
+        .find(|(scalar, _)| *scalar == element)
+        .map(|(_, list)| list)
 }
 
 /// The name that `SHOW CREATE` prints and the parser reads: SQL's if there is one, else Feast's.
 pub(crate) fn sql_type_name(value_type: ValueType) -> String {
-    if let Some((name, _)) = SQL_NAMES.into_iter().find(|(_, other)| *other == value_type) {
+    if let Some((name, _)) = SQL_NAMES
+        .into_iter()
+        .find(|(_, other)| *other == value_type)
+    {
         return name.to_owned();
     }
     match LISTS.into_iter().find(|(_, list)| *list == value_type) {
@@ -117,14 +123,13 @@ pub(super) fn parse(cursor: &mut Cursor) -> Result<ValueType> {
     }
 }
 
-fn list(
-    cursor: &Cursor,
-    at: Location,
-    element: ValueType,
-) -> Result<ValueType> {
+fn list(cursor: &Cursor, at: Location, element: ValueType) -> Result<ValueType> {
     match list_of(element) {
         Some(list) => Ok(list),
-        None => cursor.fail_at(at, &format!("there is no list of {}", sql_type_name(element))),
+        None => cursor.fail_at(
+            at,
+            &format!("there is no list of {}", sql_type_name(element)),
+        ),
     }
 }
 
@@ -157,7 +162,12 @@ fn scalar(cursor: &mut Cursor) -> Result<ValueType> {
 /// `VARCHAR(20)`, `DECIMAL(10, 2)`, `TIMESTAMP(6) WITH TIME ZONE`: Feast's types have no parameters,
 /// so they are read over.
 fn parameters(cursor: &mut Cursor, value_type: ValueType) -> Result<ValueType> {
-    let has = [ValueType::String, ValueType::Decimal, ValueType::UnixTimestamp, ValueType::Bytes];
+    let has = [
+        ValueType::String,
+        ValueType::Decimal,
+        ValueType::UnixTimestamp,
+        ValueType::Bytes,
+    ];
     if *cursor.peek(0) != Token::LParen || !has.contains(&value_type) {
         return Ok(value_type);
     }
@@ -179,9 +189,11 @@ fn unknown(cursor: &Cursor) -> Result<ValueType> {
     names.extend(ValueType::ALL.iter().map(|value_type| value_type.name()));
     let word = cursor.word(0).unwrap_or_default();
     let hint = nearest(word, names.iter().copied()).map_or_else(
-        || "; types are BIGINT, INT, VARCHAR, DOUBLE, FLOAT, BOOLEAN, TIMESTAMP, BYTEA, lists of \
+        || {
+            "; types are BIGINT, INT, VARCHAR, DOUBLE, FLOAT, BOOLEAN, TIMESTAMP, BYTEA, lists of \
             them (BIGINT[]) and Feast's own names"
-            .to_owned(),
+                .to_owned()
+        },
         |name| format!("; did you mean {name}?"),
     );
     cursor.fail(&format!("unknown type {word}{hint}"))

@@ -1,4 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the datafusion-feast authors
 
-//! functions
+//! The functions of the SQL surface: their arguments and how they reach `ops`.
+
+mod arguments;
+mod name_entities;
+mod pit_join_function;
+mod pit_join_table;
+mod relation_planner;
+
+use std::sync::Arc;
+
+use datafusion::catalog::TableFunction;
+
+pub(crate) use name_entities::name_entities;
+pub(crate) use pit_join_table::PitJoinTable;
+pub(crate) use relation_planner::FeastRelationPlanner;
+
+use crate::ops;
+use crate::session::FeastScope;
+use pit_join_function::PitJoinFunction;
+
+/// The name of the join.
+pub(crate) const PIT_JOIN: &str = "feast_pit_join";
+
+/// Every table function, bound to a scope.
+pub(crate) fn table_functions(scope: &FeastScope) -> Vec<TableFunction> {
+    let mut functions = ops::table_functions(scope);
+    let join = PitJoinFunction::new(scope.clone());
+    functions.push(TableFunction::new(PIT_JOIN.to_owned(), Arc::new(join)));
+    functions
+}

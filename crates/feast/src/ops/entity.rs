@@ -44,7 +44,10 @@ pub(super) fn define(
 
 /// A replaced entity must keep its join key and fit the key types of the views that use it.
 fn keeps_its_views(registry: &Registry, project: &str, entity: &Entity) -> Result<()> {
-    let Some(old) = registry.entity(project, &entity.name).map_err(from_registry)? else {
+    let Some(old) = registry
+        .entity(project, &entity.name)
+        .map_err(from_registry)?
+    else {
         return Ok(());
     };
     let name = &entity.name;
@@ -62,7 +65,10 @@ fn keeps_its_views(registry: &Registry, project: &str, entity: &Entity) -> Resul
                 ),
             ));
         }
-        let column = view.entity_columns.iter().find(|column| column.name == entity.join_key);
+        let column = view
+            .entity_columns
+            .iter()
+            .find(|column| column.name == entity.join_key);
         let class = column.and_then(|column| declared_key_class(column.value_type));
         let fits = match (class, declared_key_class(entity.value_type)) {
             (Some(of_view), Some(of_entity)) => of_view == of_entity,
@@ -83,4 +89,20 @@ fn keeps_its_views(registry: &Registry, project: &str, entity: &Entity) -> Resul
         }
     }
     Ok(())
+}
+
+/// The parts in which two definitions differ.
+pub(super) fn differences(old: &Entity, new: &Entity) -> Vec<&'static str> {
+    let parts = [
+        ("join key", old.join_key != new.join_key),
+        ("type", old.value_type != new.value_type),
+        ("comment", old.description != new.description),
+        ("owner", old.owner != new.owner),
+        ("tags", old.tags != new.tags),
+    ];
+    parts
+        .into_iter()
+        .filter(|(_, differs)| *differs)
+        .map(|(part, _)| part)
+        .collect()
 }

@@ -8,7 +8,7 @@ use datafusion::common::DataFusionError;
 use feast_registry::{Error, ErrorKind};
 
 use super::RegistryObject;
-use crate::ddl::{ObjectKind, did_you_mean};
+use crate::ddl::{ObjectKind, suggestion};
 
 /// An error of that kind.
 pub(crate) fn fail(kind: ErrorKind, message: impl Into<String>) -> DataFusionError {
@@ -26,9 +26,15 @@ pub(crate) fn not_found<O: RegistryObject>(
     name: &str,
     existing: &[O],
 ) -> DataFusionError {
-    let names: Vec<String> = existing.iter().map(|object| object.name().to_owned()).collect();
-    let hint = did_you_mean(name, &names, kind.plural());
-    fail(ErrorKind::NotFound, format!("{kind} {name} does not exist; {hint}"))
+    let names: Vec<String> = existing
+        .iter()
+        .map(|object| object.name().to_owned())
+        .collect();
+    let hint = suggestion(name, &names, kind.plural());
+    fail(
+        ErrorKind::NotFound,
+        format!("{kind} {name} does not exist; {hint}"),
+    )
 }
 
 /// An error about a name that is already there.

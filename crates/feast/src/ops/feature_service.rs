@@ -12,7 +12,7 @@ use feast_registry::{
 
 use super::error::{fail, from_registry, not_found};
 use super::objects::find;
-use crate::ddl::{CreateFeatureService, ObjectKind, ServiceItem, did_you_mean};
+use crate::ddl::{CreateFeatureService, ObjectKind, ServiceItem, suggestion};
 
 /// The feature service that the statement describes, checked against the registry.
 pub(super) fn define(
@@ -27,8 +27,8 @@ pub(super) fn define(
             return Err(not_found(ObjectKind::FeatureView, &item.view, &views));
         };
         let projection = projection(&statement.name, view, item)?;
-        let name = name_to_use(&projection);
-        if projections.iter().any(|other| name_to_use(other) == name) {
+        let name = projection.name_to_use();
+        if projections.iter().any(|other| other.name_to_use() == name) {
             return Err(invalid(
                 &statement.name,
                 &format!("two items are called {name}; give one of them another name with AS"),
@@ -36,17 +36,13 @@ pub(super) fn define(
         }
         projections.push(projection);
     }
-    let mut service = FeatureService::new(&statement.name);
-    service.projections = projections;
-    service.description = statement.properties.comment.clone().unwrap_or_default();
-    service.owner = statement.properties.owner.clone().unwrap_or_default();
-    service.tags.clone_from(&statement.properties.tags);
-    Ok(service)
-}
-
-/// The name a view goes by in a service: its alias, else its own name.
-pub(crate) fn name_to_use(projection: &FeatureViewProjection) -> &str {
-    projection.alias.as_deref().unwrap_or(&projection.view)
+    Ok(FeatureService {
+        name: statement.name.clone(),
+        projections,
+        description: statement.properties.comment.clone().unwrap_or_default(),
+        owner: statement.properties.owner.clone().unwrap_or_default(),
+        tags: statement.properties.tags.clone(),
+    })
 }
 
 fn projection(
@@ -69,10 +65,16 @@ fn features(service: &str, view: &FeatureView, item: &ServiceItem) -> Result<Vec
     let mut fields: Vec<Field> = Vec::new();
     for name in names {
         let Some(field) = view.features.iter().find(|field| field.name == *name) else {
-            let known: Vec<String> = view.features.iter().map(|field| field.name.clone()).collect();
-            let hint = did_you_mean(name, &known, "features");
-            let message =
-                format!("feature service {service}: feature view {} has no feature {name}; {hint}", view.name);
+            let known: Vec<String> = view
+                .features
+                .iter()
+                .map(|field| field.name.clone())
+                .collect();
+            let hint = suggestion(name, &known, "features");
+            let message = format!(
+                "feature service {service}: feature view {} has no feature {name}; {hint}",
+                view.name
+            );
             return Err(fail(ErrorKind::NotFound, message));
         };
         if fields.iter().any(|other| other.name == *name) {
@@ -92,9 +94,12 @@ fn join_keys(
     let mut map = BTreeMap::new();
     for (key, column) in &item.join_keys {
         if !view.entity_columns.iter().any(|known| known.name == *key) {
-            let known: Vec<String> =
-                view.entity_columns.iter().map(|known| known.name.clone()).collect();
-            let hint = did_you_mean(key, &known, "join keys");
+            let known: Vec<String> = view
+                .entity_columns
+                .iter()
+                .map(|known| known.name.clone())
+                .collect();
+            let hint = suggestion(key, &known, "join keys");
             let message = format!("feature view {} has no join key {key}; {hint}", view.name);
             return Err(invalid(service, &message));
         }
@@ -107,5 +112,23 @@ fn join_keys(
 }
 
 fn invalid(service: &str, message: &str) -> datafusion::common::DataFusionError {
-    fail(ErrorKind::InvalidDefinition, format!("feature service {service}: {message}"))
+    fail(
+        ErrorKind::InvalidDefinition,
+        format!("feature service {service}: {message}"),
+    )
+}
+
+/// The parts in which two definitions differ.
+pub(super) fn differences(old: &FeatureService, new: &FeatureService) -> Vec<&'static str> {
+    let parts = [
+        ("features", old.projections != new.projections),
+        ("comment", old.description != new.description),
+        ("owner", old.owner != new.owner),
+        ("tags", old.tags != new.tags),
+    ];
+    parts
+        .into_iter()
+        .filter(|(_, differs)| *differs)
+        .map(|(part, _)| part)
+        .collect()
 }

@@ -5,7 +5,10 @@
 
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
-use feast_registry::{DataSource, Entity, FeatureView, Field, Registry, Ttl, ValueType};
+use feast_registry::{
+    DataSource, Entity, ErrorKind, FeatureView, Field, FileSource, IcebergSource, Registry, Source,
+    Ttl, ValueType, open_properties, without_secrets,
+};
 
 use super::error::{fail, from_registry, not_found};
 use super::objects::{find, location};
@@ -34,13 +37,18 @@ pub(super) fn define(
     let entities = entities(registry, project, statement)?;
     let mut view = FeatureView::new(&statement.name, found.source.clone());
     view.entities.clone_from(&statement.entities);
-    view.entity_columns =
-        entities.iter().map(|entity| key(&columns, entity)).collect::<Result<_>>()?;
+    view.entity_columns = entities
+        .iter()
+        .map(|entity| key(&columns, entity))
+        .collect::<Result<_>>()?;
     view.features = match &statement.features {
         Some(features) => declared(&columns, statement, &entities, features)?,
         None => inferred(&columns, statement, &entities)?,
     };
-    view.ttl = match statement.ttl.map(|ttl| (i64::try_from(ttl.as_secs()), ttl.subsec_nanos())) {
+    view.ttl = match statement
+        .ttl
+        .map(|ttl| (i64::try_from(ttl.as_secs()), ttl.subsec_nanos()))
+    {
         None => None,
         Some((Ok(seconds), nanos)) => Some(Ttl::new(seconds, i32::try_from(nanos).unwrap_or(0))),
         Some((Err(_), _)) => return columns.invalid("the TTL is too long; leave it out"),
@@ -51,8 +59,25 @@ pub(super) fn define(
     view.owner = statement.properties.owner.clone().unwrap_or_default();
     view.tags.clone_from(&statement.properties.tags);
     view.source.name = source_name(registry, project, &view)?;
-    if let Some(old) = registry.feature_view(project, &view.name).map_err(from_registry)? {
+    if let Some(old) = registry
+        .feature_view(project, &view.name)
+        .map_err(from_registry)?
+    {
         view.materialization_intervals = old.materialization_intervals;
+        // Tags of features have no place in the statement: those there stay.
+        for field in &mut view.features {
+            if let Some(old) = old.features.iter().find(|old| old.name == field.name) {
+                field.tags.clone_from(&old.tags);
+            }
+        }
+    }
+    if let Some(old) = registry
+        .data_source(project, &view.source.name)
+        .map_err(from_registry)?
+    {
+        view.source.description = old.description;
+        view.source.owner = old.owner;
+        view.source.tags = old.tags;
     }
     Ok(view)
 }
@@ -68,7 +93,10 @@ fn entities(
         let Some(entity) = find(&known, name) else {
             return Err(not_found(ObjectKind::Entity, name, &known));
         };
-        if let Some(other) = entities.iter().find(|other| other.join_key == entity.join_key) {
+        if let Some(other) = entities
+            .iter()
+            .find(|other| other.join_key == entity.join_key)
+        {
             let view = &statement.name;
             let message = if other.name == entity.name {
                 format!("feature view {view}: entity {name} is named twice; keep one")
@@ -79,7 +107,7 @@ fn entities(
                     other.name, entity.join_key
                 )
             };
-            return Err(fail(feast_registry::ErrorKind::InvalidDefinition, message));
+            return Err(fail(ErrorKind::InvalidDefinition, message));
         }
         entities.push(entity.clone());
     }
@@ -207,8 +235,10 @@ fn inferred(
 fn source_name(registry: &Registry, project: &str, view: &FeatureView) -> Result<String> {
     let known = registry.data_sources(project).map_err(from_registry)?;
     let views = registry.feature_views(project).map_err(from_registry)?;
-    let mut shared = |name: &str| {
-        views.iter().any(|other| other.name != view.name && other.source.name == name)
+    let shared = |name: &str| {
+        views
+            .iter()
+            .any(|other| other.name != view.name && other.source.name == name)
     };
     if let Some(old) = find(&views, &view.name)
         && !old.source.name.is_empty()
@@ -227,7 +257,55 @@ fn source_name(registry: &Registry, project: &str, view: &FeatureView) -> Result
 
 /// Whether a source that is recorded is what the view would record under that name.
 fn same(source: &DataSource, view: &FeatureView) -> bool {
-    let mut own = view.source.clone();
-    own.name.clone_from(&source.name);
-    *source == own
+    let own = &view.source;
+    same_place(&source.source, &own.source)
+        && source.timestamp_field == own.timestamp_field
+        && source.created_timestamp_column == own.created_timestamp_column
+        && source.field_mapping == own.field_mapping
+}
+
+/// The parts in which two definitions differ.
+pub(super) fn differences(old: &FeatureView, new: &FeatureView) -> Vec<&'static str> {
+    let (from, to) = (&old.source, &new.source);
+    let parts = [
+        ("kind", old.kind != new.kind),
+        ("entities", old.entities != new.entities),
+        ("join keys", old.entity_columns != new.entity_columns),
+        ("features", old.features != new.features),
+        ("source", !same_place(&from.source, &to.source)),
+        ("event time", from.timestamp_field != to.timestamp_field),
+        (
+            "created time",
+            from.created_timestamp_column != to.created_timestamp_column,
+        ),
+        ("tie break", old.tie_break != new.tie_break),
+        ("field mapping", from.field_mapping != to.field_mapping),
+        ("ttl", old.ttl != new.ttl),
+        ("online", old.online != new.online),
+        ("comment", old.description != new.description),
+        ("owner", old.owner != new.owner),
+        ("tags", old.tags != new.tags),
+    ];
+    parts
+        .into_iter()
+        .filter(|(_, differs)| *differs)
+        .map(|(part, _)| part)
+        .collect()
+}
+
+/// Whether two sources record the same place. The registry leaves secrets out of what it records.
+fn same_place(old: &Source, new: &Source) -> bool {
+    let open = |source: &Source| match source {
+        Source::Iceberg(iceberg) => Source::Iceberg(IcebergSource {
+            endpoint: iceberg.endpoint.as_deref().map(without_secrets),
+            warehouse: iceberg.warehouse.as_deref().map(without_secrets),
+            catalog_properties: open_properties(&iceberg.catalog_properties),
+            ..iceberg.clone()
+        }),
+        Source::File(file) => Source::File(FileSource {
+            uri: without_secrets(&file.uri),
+        }),
+        other => other.clone(),
+    };
+    open(old) == open(new)
 }

@@ -5,7 +5,7 @@
 
 use feast_registry::{DataSource, Entity, FeatureService, FeatureView, Source};
 
-use crate::ddl::{SourceClause, quoted_string};
+use crate::ddl::SourceClause;
 
 /// An object with a name.
 pub(crate) trait RegistryObject {
@@ -63,6 +63,6 @@ pub(crate) fn source_kind(source: &Source) -> String {
         Source::File(_) => "file".to_owned(),
         Source::Table(_) => "table".to_owned(),
         Source::Other { kind, .. } => kind.clone(),
-        other => quoted_string(&format!("{other:?}")),
+        _ => "unknown".to_owned(),
     }
 }

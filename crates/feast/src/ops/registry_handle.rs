@@ -29,7 +29,12 @@ struct Inner {
 impl RegistryHandle {
     /// A handle on what the store holds.
     pub(crate) fn new(store: Arc<dyn RegistryStore>) -> Self {
-        Self { inner: Arc::new(Inner { store, cached: Mutex::new(None) }) }
+        Self {
+            inner: Arc::new(Inner {
+                store,
+                cached: Mutex::new(None),
+            }),
+        }
     }
 
     /// The registry as it is now; empty when nothing is stored yet.
@@ -42,7 +47,11 @@ impl RegistryHandle {
         let Some(stored) = stored else {
             return Ok((Version::absent(), Arc::new(Registry::new())));
         };
-        let mut cached = self.inner.cached.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cached = self
+            .inner
+            .cached
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some((version, registry)) = cached.as_ref()
             && *version == stored.version
         {

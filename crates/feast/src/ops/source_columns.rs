@@ -9,7 +9,7 @@ use feast_registry::ErrorKind;
 
 use super::error::fail;
 use super::value_types::feast_type;
-use crate::ddl::{did_you_mean, quoted_name};
+use crate::ddl::{quoted_name, suggestion};
 
 /// The columns of a source after the field mapping.
 #[derive(Debug, Clone)]
@@ -27,14 +27,22 @@ impl SourceColumns {
         schema: &Schema,
         mapping: &[(String, String)],
     ) -> Result<Self> {
-        let mut columns = Self { view: view.to_owned(), source: source.to_owned(), columns: vec![] };
+        let mut columns = Self {
+            view: view.to_owned(),
+            source: source.to_owned(),
+            columns: vec![],
+        };
         for field in schema.fields() {
-            columns.columns.push((field.name().clone(), field.data_type().clone()));
+            columns
+                .columns
+                .push((field.name().clone(), field.data_type().clone()));
         }
         for (index, (from, _)) in mapping.iter().enumerate() {
             columns.get("FIELD MAPPING", from)?;
             if mapping.iter().take(index).any(|(other, _)| other == from) {
-                return columns.invalid(&format!("FIELD MAPPING names column {from} twice; keep one"));
+                return columns.invalid(&format!(
+                    "FIELD MAPPING names column {from} twice; keep one"
+                ));
             }
         }
         for (name, _) in &mut columns.columns {
@@ -43,7 +51,12 @@ impl SourceColumns {
             }
         }
         for (index, (name, _)) in columns.columns.iter().enumerate() {
-            if columns.columns.iter().take(index).any(|(other, _)| other == name) {
+            if columns
+                .columns
+                .iter()
+                .take(index)
+                .any(|(other, _)| other == name)
+            {
                 return columns.invalid(&format!(
                     "two columns of {source} are called {name} after FIELD MAPPING; give each its \
                      own name"
@@ -60,7 +73,9 @@ impl SourceColumns {
 
     /// Every column with its type.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &DataType)> {
-        self.columns.iter().map(|(name, data_type)| (name.as_str(), data_type))
+        self.columns
+            .iter()
+            .map(|(name, data_type)| (name.as_str(), data_type))
     }
 
     /// The type of a column; `role` says in the error what it was wanted for.
@@ -69,7 +84,7 @@ impl SourceColumns {
             return Ok(data_type);
         }
         let names: Vec<String> = self.columns.iter().map(|(name, _)| name.clone()).collect();
-        let hint = did_you_mean(name, &names, "columns");
+        let hint = suggestion(name, &names, "columns");
         let name = quoted_name(name);
         Err(fail(
             ErrorKind::NotFound,

@@ -75,9 +75,7 @@ pub(crate) fn accepts(declared: ValueType, found: &DataType) -> bool {
             ValueType::Int32 | ValueType::Int64 | ValueType::String
         ),
         ValueType::Json | ValueType::TimeUuid => inferred == ValueType::String,
-        ValueType::Uuid => {
-            inferred == ValueType::String || *found == DataType::FixedSizeBinary(16)
-        }
+        ValueType::Uuid => inferred == ValueType::String || *found == DataType::FixedSizeBinary(16),
         ValueType::PdfBytes | ValueType::ImageBytes => inferred == ValueType::Bytes,
         ValueType::ZonedTimestamp => inferred == ValueType::UnixTimestamp,
         ValueType::ScalarMap => inferred == ValueType::Map,
@@ -101,7 +99,10 @@ fn scalar_of(declared: ValueType) -> Option<ValueType> {
         ValueType::TimeUuidSet => ValueType::TimeUuid,
         ValueType::DecimalSet => ValueType::Decimal,
         other => {
-            return ValueType::ALL.iter().copied().find(|scalar| list_of(*scalar) == Some(other));
+            return ValueType::ALL
+                .iter()
+                .copied()
+                .find(|scalar| list_of(*scalar) == Some(other));
         }
     };
     Some(set)
@@ -177,7 +178,10 @@ mod tests {
             (DataType::UInt32, Some(ValueType::Int64)),
             (DataType::Utf8View, Some(ValueType::String)),
             (DataType::LargeBinary, Some(ValueType::Bytes)),
-            (DataType::Timestamp(TimeUnit::Nanosecond, None), Some(ValueType::UnixTimestamp)),
+            (
+                DataType::Timestamp(TimeUnit::Nanosecond, None),
+                Some(ValueType::UnixTimestamp),
+            ),
             (list(DataType::Float64), Some(ValueType::DoubleList)),
             (list(list(DataType::Int64)), Some(ValueType::ValueList)),
             (DataType::Time32(TimeUnit::Second), None),

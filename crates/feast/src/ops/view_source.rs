@@ -22,10 +22,7 @@ pub(super) struct FoundSource {
 }
 
 /// Looks up what stands after `FROM`.
-pub(super) async fn find(
-    scope: &FeastScope,
-    statement: &CreateFeatureView,
-) -> Result<FoundSource> {
+pub(super) async fn find(scope: &FeastScope, statement: &CreateFeatureView) -> Result<FoundSource> {
     let (source, table) = match &statement.source {
         SourceClause::Table(reference) => {
             let table = scope.table(reference).await?;
@@ -34,11 +31,16 @@ pub(super) async fn find(
         SourceClause::Path(path) => {
             let file = Source::File(FileSource { uri: path.clone() });
             let source = described(statement, file);
-            let table = scope.source_table(&source, SnapshotSelector::Current).await?;
+            let table = scope
+                .source_table(&source, SnapshotSelector::Current)
+                .await?;
             (source, table)
         }
     };
-    Ok(FoundSource { source, schema: Arc::clone(&table.schema()) })
+    Ok(FoundSource {
+        source,
+        schema: Arc::clone(&table.schema()),
+    })
 }
 
 /// A table of an attached Iceberg catalog is recorded by its catalog, so that Feast can read it;
@@ -55,18 +57,27 @@ fn source_of(scope: &FeastScope, reference: &TableReference) -> Source {
             warehouse: options.warehouse,
             catalog_properties: options.properties,
         }),
-        None => Source::Table(TableSource { table: sql_name(&resolved) }),
+        None => Source::Table(TableSource {
+            table: sql_name(&resolved),
+        }),
     }
 }
 
 fn sql_name(table: &ResolvedTableReference) -> String {
     let (catalog, schema) = (Arc::clone(&table.catalog), Arc::clone(&table.schema));
-    SourceClause::Table(TableReference::full(catalog, schema, Arc::clone(&table.table))).to_string()
+    SourceClause::Table(TableReference::full(
+        catalog,
+        schema,
+        Arc::clone(&table.table),
+    ))
+    .to_string()
 }
 
 fn described(statement: &CreateFeatureView, source: Source) -> DataSource {
     let mut source = DataSource::new("", source, statement.timestamp.clone());
-    source.created_timestamp_column.clone_from(&statement.created);
+    source
+        .created_timestamp_column
+        .clone_from(&statement.created);
     source.field_mapping = statement.field_mapping.iter().cloned().collect();
     source
 }

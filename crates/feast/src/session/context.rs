@@ -4,6 +4,7 @@
 //! The context users hold: a DataFusion session that speaks the feature store's statements as well.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::Utc;
@@ -40,11 +41,19 @@ use crate::{ddl, ops};
 ///
 /// One statement sees one version of each Iceberg table; the next statement sees commits made in between, by anyone. Views and
 /// prepared statements are planned anew each time they are used.
-#[derive(Debug)]
 pub struct FeastContext {
     session: SessionContext,
     shared: Arc<FeastShared>,
     prepared: Mutex<HashMap<String, ast::Statement>>,
+}
+
+impl fmt::Debug for FeastContext {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.debug_struct("FeastContext")
+            .field("session", &self.session.session_id())
+            .field("project", &self.shared.project)
+            .finish_non_exhaustive()
+    }
 }
 
 impl FeastContext {

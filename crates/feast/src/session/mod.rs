@@ -16,4 +16,5 @@ pub(crate) use bridge::wait;
 pub use builder::FeastContextBuilder;
 pub use context::FeastContext;
 pub use install::{FeastOptions, SessionStateBuilderExt};
+pub(crate) use path_tables::is_path;
 pub(crate) use scope::{FeastScope, FeastShared};

@@ -63,8 +63,16 @@ pub fn split_statements(text: &str) -> Result<Vec<StatementText>> {
 }
 
 fn statement(text: &str, start: usize, end: usize, line: usize, terminated: bool) -> StatementText {
-    let text = text.get(start..end).unwrap_or_default().trim_end().to_owned();
-    StatementText { text, line, terminated }
+    let text = text
+        .get(start..end)
+        .unwrap_or_default()
+        .trim_end()
+        .to_owned();
+    StatementText {
+        text,
+        line,
+        terminated,
+    }
 }
 
 #[cfg(test)]
@@ -72,26 +80,41 @@ mod tests {
     use super::*;
 
     fn texts(text: &str) -> Vec<String> {
-        split_statements(text).unwrap().into_iter().map(|statement| statement.text).collect()
+        split_statements(text)
+            .unwrap()
+            .into_iter()
+            .map(|statement| statement.text)
+            .collect()
     }
 
     #[test]
     fn semicolons_inside_quotes_and_comments_do_not_count() {
         assert_eq!(
             texts("select ';', 'it''s;' ; select \";\" /* ; /* ; */ ; */ ; select 1 -- ;\n;"),
-            ["select ';', 'it''s;'", "select \";\" /* ; /* ; */ ; */", "select 1 -- ;"]
+            [
+                "select ';', 'it''s;'",
+                "select \";\" /* ; /* ; */ ; */",
+                "select 1 -- ;"
+            ]
         );
         assert_eq!(
             texts("select $$a;b$$; select $t$ $$;$$ $t$; select $1;"),
             ["select $$a;b$$", "select $t$ $$;$$ $t$", "select $1"]
         );
-        assert_eq!(texts(r"select E'\';', 'a\'; select `;`"), [r"select E'\';', 'a\'", "select `;`"]);
-        assert_eq!(texts("select a$b$c; select table'x'"), ["select a$b$c", "select table'x'"]);
+        assert_eq!(
+            texts(r"select E'\';', 'a\'; select `;`"),
+            [r"select E'\';', 'a\'", "select `;`"]
+        );
+        assert_eq!(
+            texts("select a$b$c; select table'x'"),
+            ["select a$b$c", "select table'x'"]
+        );
     }
 
     #[test]
     fn lines_are_those_of_the_first_word() {
-        let statements = split_statements("-- head\n\n/* a\n b */ select\n 1;\n\n select 'a\nb'; x").unwrap();
+        let statements =
+            split_statements("-- head\n\n/* a\n b */ select\n 1;\n\n select 'a\nb'; x").unwrap();
         let lines: Vec<_> = statements.iter().map(|s| (s.line, s.terminated)).collect();
         assert_eq!(lines, [(4, true), (7, true), (8, false)]);
         assert_eq!(statements[0].text, "select\n 1");

@@ -26,7 +26,11 @@ pub(super) struct Scanner<'a> {
 
 impl<'a> Scanner<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        Self { text, position: 0, line: 1 }
+        Self {
+            text,
+            position: 0,
+            line: 1,
+        }
     }
 
     /// The byte at which the next piece starts.
@@ -53,9 +57,10 @@ impl<'a> Scanner<'a> {
             '"' => (quoted(rest, '"', false, "the quoted name")?, Piece::Text),
             '`' => (quoted(rest, '`', false, "the quoted name")?, Piece::Text),
             '$' => (dollar(rest)?, Piece::Text),
-            'e' | 'E' if rest[1..].starts_with('\'') => {
-                (1 + quoted(&rest[1..], '\'', true, "the string")?, Piece::Text)
-            }
+            'e' | 'E' if rest[1..].starts_with('\'') => (
+                1 + quoted(&rest[1..], '\'', true, "the string")?,
+                Piece::Text,
+            ),
             _ if first.is_whitespace() => (first.len_utf8(), Piece::Blank),
             _ if in_word(first) => (word(rest), Piece::Text),
             _ => (first.len_utf8(), Piece::Text),
@@ -77,7 +82,8 @@ fn in_word(c: char) -> bool {
 
 /// A word may hold `$` after its first letter, which starts no string then.
 fn word(rest: &str) -> usize {
-    rest.find(|c: char| !in_word(c) && c != '$').unwrap_or(rest.len())
+    rest.find(|c: char| !in_word(c) && c != '$')
+        .unwrap_or(rest.len())
 }
 
 fn line_end(rest: &str) -> usize {
@@ -120,9 +126,13 @@ fn quoted(rest: &str, quote: char, escapes: bool, what: &str) -> Result<usize, S
 
 /// The length of a dollar-quoted string, or of the sign alone where none starts.
 fn dollar(rest: &str) -> Result<usize, String> {
-    let tag_end = rest[1..].find(|c: char| !in_word(c)).map_or(rest.len(), |length| 1 + length);
+    let tag_end = rest[1..]
+        .find(|c: char| !in_word(c))
+        .map_or(rest.len(), |length| 1 + length);
     let tag = rest.get(1..tag_end).unwrap_or_default();
-    let opens = rest.get(tag_end..).is_some_and(|tail| tail.starts_with('$'))
+    let opens = rest
+        .get(tag_end..)
+        .is_some_and(|tail| tail.starts_with('$'))
         && !tag.starts_with(|c: char| c.is_numeric());
     if !opens {
         return Ok(1);

@@ -1,4 +1,93 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the datafusion-feast authors
 
-//! views
+//! What is defined, as tables: `feast.registry.entities`, `feature_views`, `features`, `feature_services`,
+//! `data_sources`.
+//!
+//! They are read-only and read from the registry at each use, row for row what `SHOW` gives; the
+//! columns are described in `ops/list.rs`.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::catalog::{CatalogProvider, SchemaProvider, TableProvider};
+use datafusion::common::Result;
+use datafusion::logical_expr::TableType;
+
+use crate::ops::{List, OpTableProvider, RegistryList};
+use crate::session::FeastShared;
+
+/// The only schema of the catalog.
+const REGISTRY: &str = "registry";
+
+/// The catalog `feast`.
+#[derive(Debug)]
+pub(crate) struct FeastCatalog {
+    registry: Arc<RegistrySchema>,
+}
+
+impl FeastCatalog {
+    /// The catalog over a session's definitions.
+    pub(crate) fn new(shared: Arc<FeastShared>) -> Self {
+        Self {
+            registry: Arc::new(RegistrySchema { shared }),
+        }
+    }
+}
+
+impl CatalogProvider for FeastCatalog {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn schema_names(&self) -> Vec<String> {
+        vec![REGISTRY.to_owned()]
+    }
+
+    fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
+        (name == REGISTRY).then(|| Arc::clone(&self.registry) as Arc<dyn SchemaProvider>)
+    }
+}
+
+/// The schema `feast.registry`.
+#[derive(Debug)]
+struct RegistrySchema {
+    shared: Arc<FeastShared>,
+}
+
+fn list(name: &str) -> Option<List> {
+    List::ALL.into_iter().find(|list| list.name() == name)
+}
+
+#[async_trait]
+impl SchemaProvider for RegistrySchema {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn table_names(&self) -> Vec<String> {
+        List::ALL.map(|list| list.name().to_owned()).to_vec()
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        let table = |list| {
+            let rows = RegistryList {
+                list,
+                like: None,
+                registry: self.shared.registry.clone(),
+                project: self.shared.project.clone(),
+            };
+            Arc::new(OpTableProvider::new(Arc::new(rows))) as Arc<dyn TableProvider>
+        };
+        Ok(list(name).map(table))
+    }
+
+    async fn table_type(&self, name: &str) -> Result<Option<TableType>> {
+        Ok(list(name).map(|_| TableType::View))
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        list(name).is_some()
+    }
+}

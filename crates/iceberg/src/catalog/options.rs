@@ -34,8 +34,9 @@ pub(super) enum Kind {
 }
 
 /// Catalog types that exist but are not built in.
-const NOT_BUILT_IN: [&str; 7] =
-    ["glue", "hive", "hms", "s3tables", "dynamodb", "nessie", "bigquery"];
+const NOT_BUILT_IN: [&str; 7] = [
+    "glue", "hive", "hms", "s3tables", "dynamodb", "nessie", "bigquery",
+];
 
 impl CatalogOptions {
     /// Reads the form `NAME=type=sql,uri=…,warehouse=…,KEY=VALUE`. A value may stand in `"…"` and
@@ -78,10 +79,12 @@ impl CatalogOptions {
     ) -> Result<Self> {
         let mut properties = BTreeMap::new();
         for (key, value) in pairs {
-            let value = expand(&value, lookup)
-                .map_err(|what| Error::new(ErrorKind::Invalid, format!(
-                    "catalog '{name}', option '{key}': {what}"
-                )))?;
+            let value = expand(&value, lookup).map_err(|what| {
+                Error::new(
+                    ErrorKind::Invalid,
+                    format!("catalog '{name}', option '{key}': {what}"),
+                )
+            })?;
             let key = match key.to_ascii_lowercase().as_str() {
                 known @ ("type" | "uri" | "warehouse") => known.to_string(),
                 _ => key,
@@ -97,7 +100,9 @@ impl CatalogOptions {
             name: name.to_string(),
             kind: properties.remove("type").unwrap_or_default(),
             uri: properties.remove("uri").unwrap_or_default(),
-            warehouse: properties.remove("warehouse").filter(|value| !value.is_empty()),
+            warehouse: properties
+                .remove("warehouse")
+                .filter(|value| !value.is_empty()),
             properties,
         };
         options.check()?;
@@ -151,8 +156,11 @@ impl CatalogOptions {
 
 impl fmt::Debug for CatalogOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let properties: Properties =
-            self.properties.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+        let properties: Properties = self
+            .properties
+            .iter()
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect();
         f.debug_struct("CatalogOptions")
             .field("name", &self.name)
             .field("kind", &self.kind)
@@ -211,10 +219,7 @@ fn pairs(text: &str) -> std::result::Result<Vec<(String, String)>, String> {
 }
 
 /// The value up to its closing quote, and what follows.
-fn quoted_value<'a>(
-    key: &str,
-    text: &'a str,
-) -> std::result::Result<(String, &'a str), String> {
+fn quoted_value<'a>(key: &str, text: &'a str) -> std::result::Result<(String, &'a str), String> {
     let mut value = String::new();
     let mut rest = text;
     loop {
@@ -228,7 +233,11 @@ fn quoted_value<'a>(
                 rest = more;
             }
             None if after.is_empty() || after.starts_with(',') => return Ok((value, after)),
-            None => return Err(format!("the value of '{key}' goes on after its closing quote")),
+            None => {
+                return Err(format!(
+                    "the value of '{key}' goes on after its closing quote"
+                ));
+            }
         }
     }
 }
@@ -300,14 +309,23 @@ mod tests {
             ("lake=", "it has no options"),
             ("lake=type=sql,uri=x,", "ends with a comma"),
             ("lake=type=sql,uri=\"x", "'uri' has no closing quote"),
-            ("lake=type=sql,uri=\"x\"y", "goes on after its closing quote"),
+            (
+                "lake=type=sql,uri=\"x\"y",
+                "goes on after its closing quote",
+            ),
             ("lake=type=sql,uri=x,uri=y", "'uri' is given twice"),
             ("lake=type=sql,uri=${NOPE}/x", "variable 'NOPE' is not set"),
             ("lake=type=sql,uri=${NOPE", "no closing '}'"),
             ("lake=uri=x", "no option 'type': expected one of sql, rest"),
             ("lake=type=sql", "no option 'uri'"),
-            ("lake=type=sqll,uri=x", "unknown type 'sqll': expected one of sql, rest"),
-            ("lake=type=glue,uri=x", "catalog type 'glue' is not built into this version"),
+            (
+                "lake=type=sqll,uri=x",
+                "unknown type 'sqll': expected one of sql, rest",
+            ),
+            (
+                "lake=type=glue,uri=x",
+                "catalog type 'glue' is not built into this version",
+            ),
         ] {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.contains(what), "{text}: {error}");
@@ -317,7 +335,9 @@ mod tests {
 
     #[test]
     fn a_malformed_text_is_not_repeated() {
-        let error = parse("lake=type=rest,token=hush,uri=\"x").unwrap_err().to_string();
+        let error = parse("lake=type=rest,token=hush,uri=\"x")
+            .unwrap_err()
+            .to_string();
         assert!(!error.contains("hush"), "{error}");
     }
 }

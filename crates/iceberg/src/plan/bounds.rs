@@ -18,7 +18,13 @@ pub(crate) fn bound_facts(file: &DataFile, column: &TableColumn) -> ColumnFacts 
         _ => Nulls::Unknown,
     };
     let (min, max) = range(file, column).unwrap_or((None, None));
-    ColumnFacts { min, max, nulls, buckets: Vec::new() }.checked()
+    ColumnFacts {
+        min,
+        max,
+        nulls,
+        buckets: Vec::new(),
+    }
+    .checked()
 }
 
 type Range = (Option<ScalarValue>, Option<ScalarValue>);
@@ -39,7 +45,10 @@ fn range(file: &DataFile, column: &TableColumn) -> Option<Range> {
     let read = |bound: Option<_>| bound_scalar(bound?, primitive, &column.data_type);
     let lower = read(file.lower_bounds().get(&column.id)).map(below_zero);
     let upper = read(file.upper_bounds().get(&column.id)).map(above_zero);
-    Some((lower, upper.and_then(|upper| after(upper, &column.data_type))))
+    Some((
+        lower,
+        upper.and_then(|upper| after(upper, &column.data_type)),
+    ))
 }
 
 /// An upper bound of strings may be a cut value that nobody rounded up.

@@ -6,13 +6,10 @@
 
 use std::collections::HashSet;
 
-use datafusion::common::not_impl_datafusion_err;
-use datafusion::error::{DataFusionError, Result};
-use iceberg::spec::{
-    DataContentType, DataFileFormat, ManifestEntry, PrimitiveLiteral, Struct,
-};
+use iceberg::spec::{DataContentType, DataFileFormat, ManifestEntry, PrimitiveLiteral, Struct};
 
 use super::manifests::LoadedManifest;
+use crate::error::{Error, ErrorKind, Result};
 
 /// The id of the path column of position delete files.
 const DELETE_FILE_PATH: i32 = 2_147_483_546;
@@ -52,33 +49,36 @@ pub(crate) fn refuse_deletes(
         _ => "position delete files",
     };
     let count = applied.len();
-    Err(not_impl_datafusion_err!(
+    Err(unsupported(format!(
         "table {name} has {count} delete file(s) at snapshot {snapshot_id}, the first is '{}': \
          {kind} are not supported yet; compact the table (rewrite its data files) or read a snapshot \
          from before the deletes",
         first.file_path()
-    ))
+    )))
 }
 
-fn applies(
-    (spec, delete): Live<'_>,
-    files: &[Live<'_>],
-    global: &impl Fn(i32) -> bool,
-) -> bool {
+fn applies((spec, delete): Live<'_>, files: &[Live<'_>], global: &impl Fn(i32) -> bool) -> bool {
     let equality = delete.content_type() == DataContentType::EqualityDeletes;
     let sequence = delete.sequence_number().unwrap_or(0);
     let everywhere = equality && global(spec);
     let target = deleted_file_name(delete);
-    files.iter().filter(|(_, file)| file.content_type() == DataContentType::Data).any(
-        |(file_spec, file)| {
+    files
+        .iter()
+        .filter(|(_, file)| file.content_type() == DataContentType::Data)
+        .any(|(file_spec, file)| {
             let written = file.sequence_number().unwrap_or(0);
-            let later = if equality { written < sequence } else { written <= sequence };
-            let same_partition = everywhere
-                || (*file_spec == spec && partition(file) == partition(delete));
-            let named = target.as_deref().is_none_or(|t| t == last_segment(file.file_path()));
+            let later = if equality {
+                written < sequence
+            } else {
+                written <= sequence
+            };
+            let same_partition =
+                everywhere || (*file_spec == spec && partition(file) == partition(delete));
+            let named = target
+                .as_deref()
+                .is_none_or(|t| t == last_segment(file.file_path()));
             later && same_partition && named
-        },
-    )
+        })
 }
 
 fn partition(entry: &ManifestEntry) -> &Struct {
@@ -125,20 +125,24 @@ pub(crate) fn refuse_formats(
         }
         let format = entry.file_format();
         if format != DataFileFormat::Parquet && formats.insert(format.to_string()) {
-            return Err(not_impl_datafusion_err!(
+            return Err(unsupported(format!(
                 "table {name} has data files in the format {format} at snapshot {snapshot_id}, the \
-                 first is '{}': only Parquet is supported; rewrite them as Parquet",
+                 first is '{}': they are not supported; rewrite them as Parquet",
                 entry.file_path()
-            ));
+            )));
         }
     }
     Ok(())
 }
 
 /// The error for encrypted files.
-pub(crate) fn encrypted(name: &str, snapshot_id: i64, path: &str) -> DataFusionError {
-    not_impl_datafusion_err!(
+pub(crate) fn encrypted(name: &str, snapshot_id: i64, path: &str) -> Error {
+    unsupported(format!(
         "table {name} is encrypted at snapshot {snapshot_id} ('{path}' has a key): encrypted tables \
          are not supported"
-    )
+    ))
+}
+
+fn unsupported(message: String) -> Error {
+    Error::new(ErrorKind::Unsupported, message)
 }

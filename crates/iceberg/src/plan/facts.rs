@@ -96,10 +96,16 @@ impl Containers {
     ) -> Self {
         let named = collect_columns(predicate).into_iter().filter_map(|column| {
             let known = columns.column(column.name())?;
-            let facts = items.iter().map(|item| facts(item, known).checked()).collect();
+            let facts = items
+                .iter()
+                .map(|item| facts(item, known).checked())
+                .collect();
             Some((column.name().to_string(), (known.data_type.clone(), facts)))
         });
-        Self { columns: named.collect(), rows: items.iter().map(rows).collect() }
+        Self {
+            columns: named.collect(),
+            rows: items.iter().map(rows).collect(),
+        }
     }
 
     fn values(
@@ -132,11 +138,14 @@ impl PruningStatistics for Containers {
 
     fn null_counts(&self, column: &Column) -> Option<ArrayRef> {
         let (_, facts) = self.columns.get(column.name())?;
-        let counts = facts.iter().zip(&self.rows).map(|(facts, rows)| match facts.nulls {
-            Nulls::Unknown => None,
-            Nulls::Count(count) => Some(count),
-            Nulls::All => *rows,
-        });
+        let counts = facts
+            .iter()
+            .zip(&self.rows)
+            .map(|(facts, rows)| match facts.nulls {
+                Nulls::Unknown => None,
+                Nulls::Count(count) => Some(count),
+                Nulls::All => *rows,
+            });
         Some(Arc::new(counts.collect::<UInt64Array>()))
     }
 
@@ -150,7 +159,12 @@ impl PruningStatistics for Containers {
             return None;
         }
         let none_of = |f: &ColumnFacts| values.iter().all(|v| v.is_null() || f.outside(v));
-        Some(facts.iter().map(|f| if none_of(f) { Some(false) } else { None }).collect())
+        Some(
+            facts
+                .iter()
+                .map(|f| if none_of(f) { Some(false) } else { None })
+                .collect(),
+        )
     }
 }
 
@@ -165,7 +179,9 @@ pub(crate) fn may_match(
         let pruned = PruningPredicate::try_new(Arc::clone(conjunct), Arc::clone(schema))
             .and_then(|p| p.prune(containers));
         if let Ok(pruned) = pruned {
-            kept.iter_mut().zip(pruned).for_each(|(kept, may)| *kept &= may);
+            kept.iter_mut()
+                .zip(pruned)
+                .for_each(|(kept, may)| *kept &= may);
         }
     }
     kept

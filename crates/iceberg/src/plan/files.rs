@@ -6,7 +6,6 @@
 use std::fmt::{self, Display, Formatter};
 use std::sync::Arc;
 
-use datafusion::error::Result;
 use datafusion::physical_expr::PhysicalExpr;
 use iceberg::spec::{ManifestEntryRef, ManifestFile, PartitionSpec, SnapshotRef};
 use iceberg::table::Table;
@@ -16,6 +15,7 @@ use super::deletes::{refuse_deletes, refuse_formats};
 use super::facts::{ColumnFacts, Containers, may_match};
 use super::manifests::{LoadedManifest, list_manifests, load_manifests};
 use super::partitions::{summary_facts, tuple_facts};
+use crate::error::Result;
 use crate::schema::TableColumns;
 
 /// What is read.
@@ -39,25 +39,26 @@ pub(crate) struct PlannedFile {
 }
 
 /// The data files of a read and how they were chosen.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct FilePlan {
     pub(crate) files: Vec<PlannedFile>,
-    pub(crate) manifests: usize,
-    pub(crate) manifests_read: usize,
-    pub(crate) total: usize,
-    pub(crate) pruned_by_partition: usize,
-    pub(crate) pruned_by_bounds: usize,
-    pub(crate) pruned_by_limit: usize,
+    pub(crate) counts: FileCounts,
 }
 
-impl FilePlan {
+/// How the files of a read were chosen.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct FileCounts {
+    manifests: usize,
+    manifests_read: usize,
+    total: usize,
+    pruned_by_partition: usize,
+    pruned_by_bounds: usize,
+    pruned_by_limit: usize,
     /// The bytes of the files to open.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.files.iter().map(|f| f.entry.file_size_in_bytes()).sum()
-    }
+    pub(crate) bytes: u64,
 }
 
-impl Display for FilePlan {
+impl Display for FileCounts {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let reasons = [
             (self.pruned_by_partition, "partition"),
@@ -65,13 +66,21 @@ impl Display for FilePlan {
             (self.pruned_by_limit, "limit"),
         ];
         let pruned = reasons.iter().filter(|(count, _)| *count > 0);
-        let pruned: Vec<_> = pruned.map(|(count, by)| format!("{count} pruned by {by}")).collect();
-        write!(f, "files={}/{}", self.files.len(), self.total)?;
+        let read = reasons
+            .iter()
+            .fold(self.total, |files, (pruned, _)| files - pruned);
+        write!(f, "files={read}/{}", self.total)?;
+        let pruned: Vec<_> = pruned
+            .map(|(count, by)| format!("{count} pruned by {by}"))
+            .collect();
         if !pruned.is_empty() {
             write!(f, " ({})", pruned.join(", "))?;
         }
-        write!(f, ", manifests={}/{}", self.manifests_read, self.manifests)?;
-        write!(f, ", bytes={}", self.bytes())
+        write!(
+            f,
+            ", manifests={}/{}, bytes={}",
+            self.manifests_read, self.manifests, self.bytes
+        )
     }
 }
 
@@ -83,42 +92,58 @@ pub(crate) async fn plan_files(read: &Read<'_>) -> Result<FilePlan> {
     let id = snapshot.snapshot_id();
     let listed = list_manifests(read.table, read.name, snapshot).await?;
     let deletes = load_manifests(read.table, read.name, id, listed.deletes).await?;
-    let mut plan = FilePlan { manifests: listed.data.len(), ..FilePlan::default() };
+    let mut counts = FileCounts {
+        manifests: listed.data.len(),
+        ..FileCounts::default()
+    };
     // To tell whether deletes apply, every data file has to be known.
     let kept = if deletes.is_empty() {
-        prune_manifests(read, listed.data, &mut plan)
+        prune_manifests(read, listed.data, &mut counts)
     } else {
         listed.data
     };
-    plan.manifests_read = kept.len();
+    counts.manifests_read = kept.len();
     let manifests = load_manifests(read.table, read.name, id, kept).await?;
     let metadata = read.table.metadata();
-    let global = |spec| metadata.partition_spec_by_id(spec).is_none_or(|s| s.is_unpartitioned());
+    let global = |spec| {
+        metadata
+            .partition_spec_by_id(spec)
+            .is_none_or(|s| s.is_unpartitioned())
+    };
     refuse_deletes(read.name, id, &manifests, &deletes, global)?;
     refuse_formats(read.name, id, &manifests)?;
     let files = data_files(&manifests);
-    plan.total += files.len();
-    prune_files(read, files, &mut plan);
-    limit_files(read, &mut plan);
-    Ok(plan)
+    counts.total += files.len();
+    let mut files = prune_files(read, files, &mut counts);
+    limit_files(read, &mut files, &mut counts);
+    counts.bytes = files.iter().map(|f| f.entry.file_size_in_bytes()).sum();
+    Ok(FilePlan { files, counts })
 }
 
 fn prune_manifests(
     read: &Read<'_>,
     manifests: Vec<ManifestFile>,
-    plan: &mut FilePlan,
+    counts: &mut FileCounts,
 ) -> Vec<ManifestFile> {
     let Some(predicate) = read.predicate else {
         return manifests;
     };
     let metadata = read.table.metadata();
     let rows = |m: &ManifestFile| Some(m.added_rows_count? + m.existing_rows_count?);
-    let containers = Containers::collect(&manifests, predicate, read.columns, rows, |m, column| {
-        match (metadata.partition_spec_by_id(m.partition_spec_id), &m.partitions) {
-            (Some(spec), Some(summaries)) => summary_facts(spec, summaries, column),
-            _ => ColumnFacts::default(),
-        }
-    });
+    let containers =
+        Containers::collect(
+            &manifests,
+            predicate,
+            read.columns,
+            rows,
+            |m, column| match (
+                metadata.partition_spec_by_id(m.partition_spec_id),
+                &m.partitions,
+            ) {
+                (Some(spec), Some(summaries)) => summary_facts(spec, summaries, column),
+                _ => ColumnFacts::default(),
+            },
+        );
     let may = may_match(predicate, read.columns.arrow(), &containers);
     let mut kept = Vec::with_capacity(manifests.len());
     for (manifest, may) in manifests.into_iter().zip(may) {
@@ -126,8 +151,8 @@ fn prune_manifests(
         match (manifest.added_files_count, manifest.existing_files_count) {
             (Some(added), Some(existing)) if !may => {
                 let files = (added + existing) as usize;
-                plan.total += files;
-                plan.pruned_by_partition += files;
+                counts.total += files;
+                counts.pruned_by_partition += files;
             }
             _ => kept.push(manifest),
         }
@@ -141,49 +166,61 @@ fn data_files(manifests: &[LoadedManifest]) -> Vec<PlannedFile> {
         .flat_map(|loaded| {
             let spec = Arc::new(loaded.manifest.metadata().partition_spec().clone());
             let live = loaded.manifest.entries().iter().filter(|e| e.is_alive());
-            live.map(move |e| PlannedFile { entry: Arc::clone(e), spec: Arc::clone(&spec) })
+            live.map(move |e| PlannedFile {
+                entry: Arc::clone(e),
+                spec: Arc::clone(&spec),
+            })
         })
         .collect()
 }
 
-fn prune_files(read: &Read<'_>, files: Vec<PlannedFile>, plan: &mut FilePlan) {
+fn prune_files(
+    read: &Read<'_>,
+    files: Vec<PlannedFile>,
+    counts: &mut FileCounts,
+) -> Vec<PlannedFile> {
     let Some(predicate) = read.predicate else {
-        plan.files = files;
-        return;
+        return files;
     };
     let rows = |file: &PlannedFile| Some(file.entry.record_count());
     let schema = read.columns.arrow();
-    let by_partition = Containers::collect(&files, predicate, read.columns, rows, |file, column| {
-        tuple_facts(&file.spec, file.entry.data_file().partition(), column)
-    });
+    let by_partition =
+        Containers::collect(&files, predicate, read.columns, rows, |file, column| {
+            tuple_facts(&file.spec, file.entry.data_file().partition(), column)
+        });
     let total = files.len();
     let files = kept(files, may_match(predicate, schema, &by_partition));
-    plan.pruned_by_partition += total - files.len();
+    counts.pruned_by_partition += total - files.len();
     let by_bounds = Containers::collect(&files, predicate, read.columns, rows, |file, column| {
         let data = file.entry.data_file();
         tuple_facts(&file.spec, data.partition(), column).and(bound_facts(data, column))
     });
     let total = files.len();
-    plan.files = kept(files, may_match(predicate, schema, &by_bounds));
-    plan.pruned_by_bounds = total - plan.files.len();
+    let files = kept(files, may_match(predicate, schema, &by_bounds));
+    counts.pruned_by_bounds = total - files.len();
+    files
 }
 
 fn kept<T>(items: Vec<T>, may: Vec<bool>) -> Vec<T> {
-    items.into_iter().zip(may).filter_map(|(item, may)| may.then_some(item)).collect()
+    items
+        .into_iter()
+        .zip(may)
+        .filter_map(|(item, may)| may.then_some(item))
+        .collect()
 }
 
 /// Without a predicate the first files that have enough rows suffice.
-fn limit_files(read: &Read<'_>, plan: &mut FilePlan) {
+fn limit_files(read: &Read<'_>, files: &mut Vec<PlannedFile>, counts: &mut FileCounts) {
     let Some(limit) = read.limit.filter(|_| read.predicate.is_none()) else {
         return;
     };
     let mut rows = 0;
-    let wanted = plan.files.iter().take_while(|file| {
+    let wanted = files.iter().take_while(|file| {
         let more = rows < limit as u64;
         rows += file.entry.record_count();
         more
     });
     let wanted = wanted.count();
-    plan.pruned_by_limit = plan.files.len() - wanted;
-    plan.files.truncate(wanted);
+    counts.pruned_by_limit = files.len() - wanted;
+    files.truncate(wanted);
 }

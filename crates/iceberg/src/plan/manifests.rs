@@ -5,14 +5,17 @@
 
 use std::sync::Arc;
 
-use datafusion::common::exec_datafusion_err;
 use datafusion::common::runtime::SpawnedTask;
-use datafusion::error::Result;
 use futures::{StreamExt, TryStreamExt};
-use iceberg::spec::{Manifest, ManifestContentType, ManifestFile, SnapshotRef};
+use iceberg::io::FileIO;
+use iceberg::spec::{
+    Manifest, ManifestContentType, ManifestFile, ManifestList, SnapshotRef, TableMetadata,
+};
 use iceberg::table::Table;
 
-use crate::plan::deletes::encrypted;
+use super::deletes::encrypted;
+use super::header::{completed_manifest, first_version_list};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Manifests read at the same time.
 const CONCURRENCY: usize = 16;
@@ -40,16 +43,32 @@ pub(crate) async fn list_manifests(
     if snapshot.encryption_key_id().is_some() {
         return Err(encrypted(name, id, snapshot.manifest_list()));
     }
-    let list = table.manifest_list_reader(snapshot).load().await.map_err(|e| {
-        exec_datafusion_err!(
-            "cannot read the manifest list '{}' of table {name} (snapshot {id}): {e}",
+    let list = load_list(table, snapshot).await.map_err(|e| {
+        e.context(format!(
+            "cannot read the manifest list '{}' of table {name} (snapshot {id})",
             snapshot.manifest_list()
-        )
+        ))
     })?;
     let live = |m: &ManifestFile| m.has_added_files() || m.has_existing_files();
     let live = list.consume_entries().into_iter().filter(live);
     let (data, deletes) = live.partition(|m| m.content == ManifestContentType::Data);
     Ok(ManifestFiles { data, deletes })
+}
+
+async fn load_list(table: &Table, snapshot: &SnapshotRef) -> Result<ManifestList> {
+    let failed = match table.manifest_list_reader(snapshot).load().await {
+        Ok(list) => return Ok(list),
+        Err(failed) => failed,
+    };
+    if failed.kind() != iceberg::ErrorKind::DataInvalid {
+        return Err(failed.into());
+    }
+    let bytes = table
+        .file_io()
+        .new_input(snapshot.manifest_list())?
+        .read()
+        .await?;
+    first_version_list(&bytes)?.ok_or_else(|| failed.into())
 }
 
 /// Reads manifests concurrently, in the order given.
@@ -62,27 +81,48 @@ pub(crate) async fn load_manifests(
     if let Some(file) = files.iter().find(|f| f.key_metadata.is_some()) {
         return Err(encrypted(name, snapshot_id, &file.manifest_path));
     }
-    let load = |file: ManifestFile| {
-        let io = table.file_io().clone();
+    let spawn = |file: ManifestFile| {
+        let (io, metadata) = (table.file_io().clone(), table.metadata_ref());
         SpawnedTask::spawn(async move {
-            let manifest = file.load_manifest(&io).await;
+            let manifest = load(&file, &io, &metadata).await;
             (file, manifest)
         })
     };
-    let loaded = futures::stream::iter(files).map(load).buffered(CONCURRENCY);
+    let loaded = futures::stream::iter(files)
+        .map(spawn)
+        .buffered(CONCURRENCY);
     loaded
         .map(|joined| {
             let (file, manifest) = joined.map_err(|e| {
-                exec_datafusion_err!("reading a manifest of table {name} was interrupted: {e}")
+                let message = format!("reading a manifest of table {name} was interrupted");
+                Error::new(ErrorKind::Io, message).with_source(e)
             })?;
             let manifest = manifest.map_err(|e| {
-                exec_datafusion_err!(
-                    "cannot read the manifest '{}' of table {name} (snapshot {snapshot_id}): {e}",
+                e.context(format!(
+                    "cannot read the manifest '{}' of table {name} (snapshot {snapshot_id})",
                     file.manifest_path
-                )
+                ))
             })?;
-            Ok(LoadedManifest { file, manifest: Arc::new(manifest) })
+            Ok(LoadedManifest {
+                file,
+                manifest: Arc::new(manifest),
+            })
         })
         .try_collect()
         .await
+}
+
+async fn load(file: &ManifestFile, io: &FileIO, metadata: &TableMetadata) -> Result<Manifest> {
+    let failed = match file.load_manifest(io).await {
+        Ok(manifest) => return Ok(manifest),
+        Err(failed) => failed,
+    };
+    if failed.kind() != iceberg::ErrorKind::DataInvalid {
+        return Err(failed.into());
+    }
+    let bytes = io.new_input(&file.manifest_path)?.read().await?;
+    match completed_manifest(&bytes, file, metadata)? {
+        Some(manifest) => Ok(manifest),
+        None => Err(failed.into()),
+    }
 }

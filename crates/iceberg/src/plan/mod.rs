@@ -9,12 +9,13 @@ mod bounds;
 mod deletes;
 mod facts;
 mod files;
+mod header;
 mod manifests;
 mod partitions;
 mod statistics;
 mod transforms;
 
-pub(crate) use files::{FilePlan, PlannedFile, Read, plan_files};
+pub(crate) use files::{FileCounts, PlannedFile, Read, plan_files};
 pub(crate) use statistics::{file_statistics, table_statistics};
 
 #[cfg(test)]

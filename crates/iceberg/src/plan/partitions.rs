@@ -33,7 +33,11 @@ pub(crate) fn tuple_facts(
     let of_column = fields.filter(|(field, _)| field.source_id == column.id);
     of_column.fold(ColumnFacts::default(), |facts, (field, value)| {
         let values = match value {
-            None => PartitionValues { lower: None, upper: None, nulls: Nulls::All },
+            None => PartitionValues {
+                lower: None,
+                upper: None,
+                nulls: Nulls::All,
+            },
             Some(Literal::Primitive(value)) => PartitionValues {
                 lower: Some(value.clone()),
                 upper: Some(value.clone()),
@@ -76,12 +80,13 @@ pub(crate) fn summary_facts(
     }
     let fields = spec.fields().iter().zip(summaries);
     let of_column = fields.filter(|(field, _)| field.source_id == column.id);
-    of_column.fold(ColumnFacts::default(), |facts, (field, summary)| {
-        match summary_values(field, summary, column) {
+    of_column.fold(
+        ColumnFacts::default(),
+        |facts, (field, summary)| match summary_values(field, summary, column) {
             Some(values) => facts.and(field_facts(field, &values, column)),
             None => facts,
-        }
-    })
+        },
+    )
 }
 
 fn summary_values(
@@ -100,13 +105,19 @@ fn summary_values(
         Some(datum.literal().clone())
     };
     let upper = match read(summary.upper_bound.as_deref()) {
-        Some(PrimitiveLiteral::String(upper)) => {
-            after_prefix(&upper).map(PrimitiveLiteral::String)
-        }
+        Some(PrimitiveLiteral::String(upper)) => after_prefix(&upper).map(PrimitiveLiteral::String),
         upper => upper,
     };
-    let nulls = if summary.contains_null { Nulls::Unknown } else { Nulls::Count(0) };
-    Some(PartitionValues { lower: read(summary.lower_bound.as_deref()), upper, nulls })
+    let nulls = if summary.contains_null {
+        Nulls::Unknown
+    } else {
+        Nulls::Count(0)
+    };
+    Some(PartitionValues {
+        lower: read(summary.lower_bound.as_deref()),
+        upper,
+        nulls,
+    })
 }
 
 fn field_facts(
@@ -126,8 +137,14 @@ fn field_facts(
         _ => None,
     };
     ColumnFacts {
-        min: values.lower.as_ref().and_then(|v| least(transform, v, data_type)),
-        max: values.upper.as_ref().and_then(|v| greatest(transform, v, data_type)),
+        min: values
+            .lower
+            .as_ref()
+            .and_then(|v| least(transform, v, data_type)),
+        max: values
+            .upper
+            .as_ref()
+            .and_then(|v| greatest(transform, v, data_type)),
         nulls: values.nulls,
         buckets: bucket.into_iter().collect(),
     }

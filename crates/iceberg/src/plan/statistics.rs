@@ -24,13 +24,15 @@ pub(crate) fn file_statistics(
 ) -> Arc<Statistics> {
     let data = file.entry.data_file();
     let rows = data.record_count();
-    let statistics = columns.columns().iter().zip(wanted).map(|(column, wanted)| {
-        match partition_constant(file, column) {
+    let statistics = columns
+        .columns()
+        .iter()
+        .zip(wanted)
+        .map(|(column, wanted)| match partition_constant(file, column) {
             Some(facts) => column_statistics(facts, rows),
             None if *wanted => column_statistics(bound_facts(data, column), rows),
             None => ColumnStatistics::new_unknown(),
-        }
-    });
+        });
     Arc::new(Statistics {
         num_rows: Precision::Exact(count(rows)),
         total_byte_size: Precision::Absent,
@@ -42,7 +44,10 @@ pub(crate) fn file_statistics(
 fn partition_constant(file: &PlannedFile, column: &TableColumn) -> Option<ColumnFacts> {
     let tuple = file.entry.data_file().partition();
     match identity_value(&file.spec, tuple, column)? {
-        None => Some(ColumnFacts { nulls: Nulls::All, ..ColumnFacts::default() }),
+        None => Some(ColumnFacts {
+            nulls: Nulls::All,
+            ..ColumnFacts::default()
+        }),
         Some(value) => {
             let value = literal_scalar(value, &column.data_type)?;
             Some(ColumnFacts {
@@ -77,7 +82,10 @@ pub(crate) fn table_statistics(
     bytes: u64,
     exact_rows: bool,
 ) -> Statistics {
-    let rows = files.iter().map(|f| f.num_rows.get_value().copied().unwrap_or(0)).sum();
+    let rows = files
+        .iter()
+        .map(|f| f.num_rows.get_value().copied().unwrap_or(0))
+        .sum();
     let column = |index: usize| {
         let parts = || files.iter().map(|f| &f.column_statistics[index]);
         let min = fold(parts().map(|c| c.min_value.get_value()), |a, b| a <= b);
@@ -91,7 +99,11 @@ pub(crate) fn table_statistics(
         }
     };
     Statistics {
-        num_rows: if exact_rows { Precision::Exact(rows) } else { Precision::Inexact(rows) },
+        num_rows: if exact_rows {
+            Precision::Exact(rows)
+        } else {
+            Precision::Inexact(rows)
+        },
         total_byte_size: Precision::Inexact(count(bytes)),
         column_statistics: (0..columns).map(column).collect(),
     }

@@ -25,7 +25,15 @@ pub(crate) fn least(
         // Old writers rounded times before 1970 up, so such a unit may hold the one before it too.
         Transform::Year | Transform::Month | Transform::Day | Transform::Hour => {
             let unit = unit(value)?;
-            start(transform, if unit <= 0 { unit.checked_sub(1)? } else { unit }, data_type)
+            start(
+                transform,
+                if unit <= 0 {
+                    unit.checked_sub(1)?
+                } else {
+                    unit
+                },
+                data_type,
+            )
         }
         Transform::Truncate(_) => match value {
             PrimitiveLiteral::Binary(_) => None,
@@ -73,12 +81,13 @@ fn start(transform: Transform, unit: i64, data_type: &DataType) -> Option<Scalar
         DataType::Date32 if hours % 24 == 0 => {
             Some(ScalarValue::Date32(Some(i32::try_from(hours / 24).ok()?)))
         }
-        DataType::Timestamp(TimeUnit::Microsecond, zone) => {
-            Some(ScalarValue::TimestampMicrosecond(Some(ticks(3_600_000_000)?), zone.clone()))
-        }
-        DataType::Timestamp(TimeUnit::Nanosecond, zone) => {
-            Some(ScalarValue::TimestampNanosecond(Some(ticks(3_600_000_000_000)?), zone.clone()))
-        }
+        DataType::Timestamp(TimeUnit::Microsecond, zone) => Some(
+            ScalarValue::TimestampMicrosecond(Some(ticks(3_600_000_000)?), zone.clone()),
+        ),
+        DataType::Timestamp(TimeUnit::Nanosecond, zone) => Some(ScalarValue::TimestampNanosecond(
+            Some(ticks(3_600_000_000_000)?),
+            zone.clone(),
+        )),
         _ => None,
     }
 }
@@ -179,7 +188,12 @@ impl BucketRange {
             return None;
         };
         let function = Arc::new(create_transform_function(&transform).ok()?);
-        Some(Self { function, source: source.clone(), first: *first, last: *last })
+        Some(Self {
+            function,
+            source: source.clone(),
+            first: *first,
+            last: *last,
+        })
     }
 
     /// Whether `value` hashes into another bucket. False when that cannot be told.

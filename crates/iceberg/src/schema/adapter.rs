@@ -34,7 +34,11 @@ impl FieldIdAdapterFactory {
         columns: Arc<TableColumns>,
         mapping: Option<NameMapping>,
     ) -> Self {
-        Self { table, columns, mapping }
+        Self {
+            table,
+            columns,
+            mapping,
+        }
     }
 }
 
@@ -47,7 +51,9 @@ impl PhysicalExprAdapterFactory for FieldIdAdapterFactory {
         let mapping = self.mapping.as_ref();
         let fields = identified(&physical_file_schema, &logical_file_schema, mapping);
         let ids = fields.iter().enumerate();
-        let by_id = ids.filter_map(|(index, f)| field_id(f).map(|id| (id, index))).collect();
+        let by_id = ids
+            .filter_map(|(index, f)| field_id(f).map(|id| (id, index)))
+            .collect();
         Ok(Arc::new(FieldIdAdapter {
             table: Arc::clone(&self.table),
             columns: Arc::clone(&self.columns),
@@ -74,7 +80,11 @@ struct FieldIdAdapter {
 impl FieldIdAdapter {
     /// The expression over the file that gives the table's column, None for an unknown name.
     fn column(&self, name: &str) -> Result<Option<Arc<dyn PhysicalExpr>>> {
-        let Some(column) = self.columns.index_of(name).map(|i| &self.logical.fields()[i]) else {
+        let Some(column) = self
+            .columns
+            .index_of(name)
+            .map(|i| &self.logical.fields()[i])
+        else {
             return Ok(None);
         };
         let defaults = self.columns.defaults();
@@ -88,7 +98,11 @@ impl FieldIdAdapter {
         Ok(Some(match shape {
             Shape::Keep => input,
             Shape::Cast(to) => Arc::new(CastExpr::new(input, to, None)),
-            nested => Arc::new(ReshapeExpr::new(input, Arc::new(nested), Arc::clone(column))),
+            nested => Arc::new(ReshapeExpr::new(
+                input,
+                Arc::new(nested),
+                Arc::clone(column),
+            )),
         }))
     }
 }

@@ -7,13 +7,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
-use datafusion::common::{ScalarValue, exec_datafusion_err, not_impl_datafusion_err};
-use datafusion::error::Result;
+use datafusion::common::ScalarValue;
 use iceberg::arrow::schema_to_arrow_schema;
 use iceberg::spec::{Literal, PrimitiveType, Schema as IcebergSchema, SchemaRef as IcebergRef};
 use parquet::arrow::PARQUET_FIELD_ID_META_KEY;
 
 use super::literal::literal_scalar;
+use crate::error::{Error, ErrorKind, Result};
 
 /// A top-level column.
 #[derive(Debug, Clone)]
@@ -49,7 +49,12 @@ impl TableColumns {
             });
         }
         let defaults = initial_defaults(table, schema, &arrow)?;
-        Ok(Self { arrow, columns, by_name, defaults })
+        Ok(Self {
+            arrow,
+            columns,
+            by_name,
+            defaults,
+        })
     }
 
     /// The schema shown to DataFusion: field ids in `PARQUET:field_id`, zones named `UTC`.
@@ -80,7 +85,11 @@ impl TableColumns {
 
 /// The field id that a field carries.
 pub(crate) fn field_id(field: &Field) -> Option<i32> {
-    field.metadata().get(PARQUET_FIELD_ID_META_KEY)?.parse().ok()
+    field
+        .metadata()
+        .get(PARQUET_FIELD_ID_META_KEY)?
+        .parse()
+        .ok()
 }
 
 /// `field` with another id (or none) and data type; other metadata is dropped.
@@ -94,7 +103,8 @@ pub(crate) fn with_id(field: &Field, id: Option<i32>, data_type: DataType) -> Fi
 
 fn arrow_schema(table: &str, schema: &IcebergSchema) -> Result<SchemaRef> {
     let arrow = schema_to_arrow_schema(schema).map_err(|e| {
-        not_impl_datafusion_err!("the schema of table {table} has a type that cannot be read: {e}")
+        let context = format!("the schema of table {table} has a type that cannot be read");
+        Error::from(e).context(context)
     })?;
     let fields: Fields = arrow.fields().iter().map(utc_field).collect();
     Ok(Arc::new(Schema::new(fields)))
@@ -126,7 +136,10 @@ fn initial_defaults(
     arrow: &Schema,
 ) -> Result<HashMap<i32, ScalarValue>> {
     let mut types = HashMap::new();
-    arrow.fields().iter().for_each(|field| collect_types(field, &mut types));
+    arrow
+        .fields()
+        .iter()
+        .for_each(|field| collect_types(field, &mut types));
     let mut defaults = HashMap::new();
     for (id, field) in schema.field_id_to_fields() {
         let (Some(default), Some(data_type)) = (&field.initial_default, types.get(id)) else {
@@ -137,11 +150,12 @@ fn initial_defaults(
             _ => None,
         };
         let value = value.ok_or_else(|| {
-            exec_datafusion_err!(
+            let message = format!(
                 "the initial default of column {} (field id {id}) of table {table} is not a value \
                  of its type {data_type}: {default:?}",
                 field.name
-            )
+            );
+            Error::new(ErrorKind::Unsupported, message)
         })?;
         defaults.insert(*id, value);
     }

@@ -11,17 +11,17 @@ use iceberg::spec::{MappedField, NameMapping};
 use super::columns::{field_id, with_id};
 
 /// The file's fields with an id on each field that has one by the rules of the specification.
-pub(crate) fn identified(
-    file: &Schema,
-    table: &Schema,
-    mapping: Option<&NameMapping>,
-) -> Fields {
+pub(crate) fn identified(file: &Schema, table: &Schema, mapping: Option<&NameMapping>) -> Fields {
     if file.fields().iter().any(has_id) {
         return file.fields().clone();
     }
     match mapping {
         Some(mapping) => {
-            let fields: Vec<_> = mapping.fields().iter().map(|f| Arc::new(f.clone())).collect();
+            let fields: Vec<_> = mapping
+                .fields()
+                .iter()
+                .map(|f| Arc::new(f.clone()))
+                .collect();
             mapped(file.fields(), &fields)
         }
         None => positional(file.fields(), table),
@@ -40,7 +40,10 @@ fn has_id(field: &FieldRef) -> bool {
 }
 
 fn mapped(fields: &Fields, mapping: &[Arc<MappedField>]) -> Fields {
-    fields.iter().map(|field| mapped_field(field, field.name(), mapping)).collect()
+    fields
+        .iter()
+        .map(|field| mapped_field(field, field.name(), mapping))
+        .collect()
 }
 
 fn mapped_field(field: &FieldRef, name: &str, mapping: &[Arc<MappedField>]) -> FieldRef {
@@ -70,7 +73,10 @@ fn mapped_field(field: &FieldRef, name: &str, mapping: &[Arc<MappedField>]) -> F
 fn positional(fields: &Fields, table: &Schema) -> Fields {
     let by_position = |(position, field): (usize, &FieldRef)| {
         let id = i32::try_from(position + 1).ok();
-        let column = table.fields().iter().find(|c| id.is_some() && field_id(c) == id);
+        let column = table
+            .fields()
+            .iter()
+            .find(|c| id.is_some() && field_id(c) == id);
         let data_type = match column {
             Some(column) => named(field.data_type(), column.data_type()),
             None => field.data_type().clone(),
@@ -95,7 +101,10 @@ fn named(file: &DataType, table: &DataType) -> DataType {
         (DataType::Map(entries, sorted), DataType::Map(column, _)) => {
             let pair = match (entries.data_type(), column.data_type()) {
                 (DataType::Struct(pair), DataType::Struct(columns)) => DataType::Struct(
-                    pair.iter().zip(columns).map(|(child, column)| adopt(child, column)).collect(),
+                    pair.iter()
+                        .zip(columns)
+                        .map(|(child, column)| adopt(child, column))
+                        .collect(),
                 ),
                 (other, _) => other.clone(),
             };
@@ -106,5 +115,9 @@ fn named(file: &DataType, table: &DataType) -> DataType {
 }
 
 fn adopt(file: &Field, column: &Field) -> FieldRef {
-    with_id(file, field_id(column), named(file.data_type(), column.data_type()))
+    with_id(
+        file,
+        field_id(column),
+        named(file.data_type(), column.data_type()),
+    )
 }

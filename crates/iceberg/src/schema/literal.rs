@@ -60,5 +60,9 @@ pub(crate) fn bound_scalar(
         (T::Decimal { scale: from, .. }, T::Decimal { scale: to, .. }) => from == to,
         (from, to) => from == to,
     };
-    if widens { literal_scalar(bound.literal(), data_type) } else { None }
+    if widens {
+        literal_scalar(bound.literal(), data_type)
+    } else {
+        None
+    }
 }

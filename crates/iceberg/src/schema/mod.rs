@@ -14,3 +14,6 @@ mod shape;
 pub(crate) use adapter::FieldIdAdapterFactory;
 pub(crate) use columns::{TableColumn, TableColumns};
 pub(crate) use literal::{bound_scalar, literal_scalar};
+
+#[cfg(test)]
+mod tests;

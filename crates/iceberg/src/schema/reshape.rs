@@ -5,6 +5,7 @@
 
 use std::any::Any;
 use std::fmt::{self, Display, Formatter};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -17,7 +18,7 @@ use datafusion::physical_expr::PhysicalExpr;
 use super::shape::Shape;
 
 /// Evaluates its input and gives it the shape of the table's column.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Eq)]
 pub(crate) struct ReshapeExpr {
     input: Arc<dyn PhysicalExpr>,
     shape: Arc<Shape>,
@@ -26,7 +27,25 @@ pub(crate) struct ReshapeExpr {
 
 impl ReshapeExpr {
     pub(crate) fn new(input: Arc<dyn PhysicalExpr>, shape: Arc<Shape>, column: FieldRef) -> Self {
-        Self { input, shape, column }
+        Self {
+            input,
+            shape,
+            column,
+        }
+    }
+}
+
+impl PartialEq for ReshapeExpr {
+    fn eq(&self, other: &Self) -> bool {
+        self.input.eq(&other.input) && self.shape == other.shape && self.column == other.column
+    }
+}
+
+impl Hash for ReshapeExpr {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.input.hash(state);
+        self.shape.hash(state);
+        self.column.hash(state);
     }
 }
 
@@ -61,7 +80,11 @@ impl PhysicalExpr for ReshapeExpr {
         match (children.pop(), children.pop()) {
             (Some(input), None) => {
                 let (shape, column) = (Arc::clone(&self.shape), Arc::clone(&self.column));
-                Ok(Arc::new(Self { input, shape, column }))
+                Ok(Arc::new(Self {
+                    input,
+                    shape,
+                    column,
+                }))
             }
             _ => internal_err!("BY_FIELD_ID takes one input"),
         }

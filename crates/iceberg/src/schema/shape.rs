@@ -24,11 +24,21 @@ pub(crate) enum Shape {
     /// A promoted or differently stored scalar.
     Cast(DataType),
     /// A struct, child by child.
-    Struct { fields: Fields, children: Vec<Child> },
+    Struct {
+        fields: Fields,
+        children: Vec<Child>,
+    },
     /// A list, by its elements.
-    List { element: FieldRef, shape: Box<Shape> },
+    List {
+        element: FieldRef,
+        shape: Box<Shape>,
+    },
     /// A map, by its keys and values.
-    Map { entries: FieldRef, key: Box<Shape>, value: Box<Shape> },
+    Map {
+        entries: FieldRef,
+        key: Box<Shape>,
+        value: Box<Shape>,
+    },
 }
 
 /// Where a child of a struct comes from.
@@ -56,11 +66,17 @@ impl Shape {
             (DataType::Struct(columns), DataType::Struct(files), DataType::Struct(stored)) => {
                 let child = |c: &FieldRef| plan_child(c, files, stored, defaults);
                 let children = columns.iter().map(child).collect::<Result<_>>()?;
-                Ok(Self::Struct { fields: columns.clone(), children })
+                Ok(Self::Struct {
+                    fields: columns.clone(),
+                    children,
+                })
             }
             (DataType::List(column), DataType::List(file), DataType::List(stored)) => {
                 let shape = Self::plan(column, file, stored.data_type(), defaults)?;
-                Ok(Self::List { element: Arc::clone(column), shape: Box::new(shape) })
+                Ok(Self::List {
+                    element: Arc::clone(column),
+                    shape: Box::new(shape),
+                })
             }
             (DataType::Map(column, _), DataType::Map(file, _), DataType::Map(stored, _)) => {
                 plan_map(column, file, stored, defaults)
@@ -90,7 +106,12 @@ impl Shape {
                 let columns = children.iter().map(read).collect::<Result<Vec<_>>>()?;
                 let nulls = source.nulls().cloned();
                 let fields = fields.clone();
-                Arc::new(StructArray::try_new_with_length(fields, columns, nulls, source.len())?)
+                Arc::new(StructArray::try_new_with_length(
+                    fields,
+                    columns,
+                    nulls,
+                    source.len(),
+                )?)
             }
             Self::List { element, shape } => {
                 let Some(source) = array.as_list_opt::<i32>() else {
@@ -99,9 +120,18 @@ impl Shape {
                 let values = shape.apply(source.values())?;
                 let offsets = source.offsets().clone();
                 let nulls = source.nulls().cloned();
-                Arc::new(ListArray::try_new(Arc::clone(element), offsets, values, nulls)?)
+                Arc::new(ListArray::try_new(
+                    Arc::clone(element),
+                    offsets,
+                    values,
+                    nulls,
+                )?)
             }
-            Self::Map { entries, key, value } => {
+            Self::Map {
+                entries,
+                key,
+                value,
+            } => {
                 let Some(source) = array.as_map_opt() else {
                     return internal_err!("expected a map, read {}", array.data_type());
                 };
@@ -112,15 +142,23 @@ impl Shape {
                 let pairs = StructArray::try_new(fields.clone(), columns, None)?;
                 let offsets = source.offsets().clone();
                 let nulls = source.nulls().cloned();
-                Arc::new(MapArray::try_new(Arc::clone(entries), offsets, pairs, nulls, false)?)
+                Arc::new(MapArray::try_new(
+                    Arc::clone(entries),
+                    offsets,
+                    pairs,
+                    nulls,
+                    false,
+                )?)
             }
         })
     }
 }
 
 /// Fails on a value that does not fit instead of making it NULL.
-const STRICT: CastOptions<'static> =
-    CastOptions { safe: false, format_options: FormatOptions::new() };
+const STRICT: CastOptions<'static> = CastOptions {
+    safe: false,
+    format_options: FormatOptions::new(),
+};
 
 fn plan_child(
     column: &FieldRef,
@@ -132,7 +170,10 @@ fn plan_child(
     match files.iter().position(|f| id.is_some() && field_id(f) == id) {
         Some(index) => {
             let stored = stored[index].data_type();
-            Ok(Child::Read(index, Shape::plan(column, &files[index], stored, defaults)?))
+            Ok(Child::Read(
+                index,
+                Shape::plan(column, &files[index], stored, defaults)?,
+            ))
         }
         None => Ok(Child::Constant(absent(column, defaults)?)),
     }
@@ -153,17 +194,21 @@ fn plan_map(
         (Some(column), Some(file), Some(stored)) => {
             Shape::plan(column, file, stored.data_type(), defaults)
         }
-        _ => plan_err!("a map has a key and a value; the data file has {}", files.len()),
+        _ => plan_err!(
+            "a map has a key and a value; the data file has {}",
+            files.len()
+        ),
     };
     let (key, value) = (Box::new(child(0)?), Box::new(child(1)?));
-    Ok(Shape::Map { entries: Arc::clone(column), key, value })
+    Ok(Shape::Map {
+        entries: Arc::clone(column),
+        key,
+        value,
+    })
 }
 
 /// The value of a column that the file does not have.
-pub(crate) fn absent(
-    column: &Field,
-    defaults: &HashMap<i32, ScalarValue>,
-) -> Result<ScalarValue> {
+pub(crate) fn absent(column: &Field, defaults: &HashMap<i32, ScalarValue>) -> Result<ScalarValue> {
     if let Some(value) = field_id(column).and_then(|id| defaults.get(&id)) {
         return Ok(value.clone());
     }

@@ -40,7 +40,12 @@ impl FileIoStore {
         if range.is_empty() {
             return Ok(Bytes::new());
         }
-        self.file_io.new_input(location)?.reader().await?.read(range).await
+        self.file_io
+            .new_input(location)?
+            .reader()
+            .await?
+            .read(range)
+            .await
     }
 
     /// The asked range, and the file's size. A bounded range is not worth a request for the size:
@@ -139,7 +144,10 @@ impl ObjectStore for FileIoStore {
         stream::once(async { Err(read_only("list")) }).boxed()
     }
 
-    async fn list_with_delimiter(&self, _prefix: Option<&Path>) -> object_store::Result<ListResult> {
+    async fn list_with_delimiter(
+        &self,
+        _prefix: Option<&Path>,
+    ) -> object_store::Result<ListResult> {
         Err(read_only("list"))
     }
 
@@ -154,7 +162,10 @@ impl ObjectStore for FileIoStore {
 }
 
 fn unreadable(error: iceberg::Error) -> object_store::Error {
-    object_store::Error::Generic { store: "Iceberg", source: Box::new(Error::from(error)) }
+    object_store::Error::Generic {
+        store: "Iceberg",
+        source: Box::new(Error::from(error)),
+    }
 }
 
 fn read_only(operation: &str) -> object_store::Error {

@@ -22,7 +22,10 @@ pub(super) enum StoreKey {
     /// A Google Cloud Storage bucket.
     Gcs { bucket: String },
     /// A container of an Azure storage account.
-    Azure { container: String, account: Option<String> },
+    Azure {
+        container: String,
+        account: Option<String>,
+    },
 }
 
 /// The store and key of `location`.
@@ -32,29 +35,43 @@ pub(super) fn parse(location: &str) -> Result<(StoreKey, Path)> {
     };
     let scheme = scheme.to_ascii_lowercase();
     match scheme.as_str() {
-        "file" => Ok((StoreKey::Local, local_path(location, file_path(location, rest)?)?)),
+        "file" => Ok((
+            StoreKey::Local,
+            local_path(location, file_path(location, rest)?)?,
+        )),
         "memory" => {
             let key = rest.trim_start_matches('/');
             Ok((StoreKey::Memory, key_path(location, key)?))
         }
         "s3" | "s3a" | "s3n" => {
             let (bucket, key) = authority(location, rest)?;
-            Ok((StoreKey::S3 { bucket: bucket.into() }, key_path(location, key)?))
+            Ok((
+                StoreKey::S3 {
+                    bucket: bucket.into(),
+                },
+                key_path(location, key)?,
+            ))
         }
         "gs" | "gcs" => {
             let (bucket, key) = authority(location, rest)?;
-            Ok((StoreKey::Gcs { bucket: bucket.into() }, key_path(location, key)?))
+            Ok((
+                StoreKey::Gcs {
+                    bucket: bucket.into(),
+                },
+                key_path(location, key)?,
+            ))
         }
         "abfs" | "abfss" | "wasb" | "wasbs" => {
             let (authority, key) = authority(location, rest)?;
             let (container, account) = match authority.split_once('@') {
-                Some((container, host)) => {
-                    (container, host.split('.').next().map(str::to_string))
-                }
+                Some((container, host)) => (container, host.split('.').next().map(str::to_string)),
                 None => (authority, None),
             };
             Ok((
-                StoreKey::Azure { container: container.into(), account },
+                StoreKey::Azure {
+                    container: container.into(),
+                    account,
+                },
                 key_path(location, key)?,
             ))
         }
@@ -73,7 +90,9 @@ pub(super) fn split_scheme(location: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = location.split_once(':')?;
     let legal = scheme.len() > 1
         && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
+        && scheme
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
     legal.then_some((scheme, rest))
 }
 
@@ -105,8 +124,11 @@ fn local_path(location: &str, path: &str) -> Result<Path> {
         return Err(no_path(location));
     }
     let absolute = std::path::absolute(path).map_err(|cause| {
-        Error::new(ErrorKind::Invalid, format!("location '{location}' is no path"))
-            .with_source(cause)
+        Error::new(
+            ErrorKind::Invalid,
+            format!("location '{location}' is no path"),
+        )
+        .with_source(cause)
     })?;
     let absolute = absolute.to_str().unwrap_or(path);
     let mut segments: Vec<&str> = Vec::new();
@@ -147,7 +169,10 @@ fn key_path(location: &str, key: &str) -> Result<Path> {
 }
 
 fn no_path(location: &str) -> Error {
-    Error::new(ErrorKind::Invalid, format!("location '{location}' has no path"))
+    Error::new(
+        ErrorKind::Invalid,
+        format!("location '{location}' has no path"),
+    )
 }
 
 #[cfg(test)]
@@ -160,9 +185,13 @@ mod tests {
 
     #[test]
     fn local_spellings_are_one_file() {
-        for location in
-            ["/tmp/x/y", "file:/tmp/x/y", "file:///tmp/x/y", "file://localhost/tmp/x/y", "/tmp//x/./y"]
-        {
+        for location in [
+            "/tmp/x/y",
+            "file:/tmp/x/y",
+            "file:///tmp/x/y",
+            "file://localhost/tmp/x/y",
+            "/tmp//x/./y",
+        ] {
             assert_eq!(parse(location).unwrap().0, StoreKey::Local, "{location}");
             assert_eq!(key(location), "tmp/x/y", "{location}");
         }
@@ -171,12 +200,18 @@ mod tests {
     #[test]
     fn a_relative_path_is_under_the_working_directory() {
         let here = std::env::current_dir().unwrap();
-        assert_eq!(format!("/{}", key("a/b")), here.join("a/b").to_str().unwrap());
+        assert_eq!(
+            format!("/{}", key("a/b")),
+            here.join("a/b").to_str().unwrap()
+        );
     }
 
     #[test]
     fn keys_are_raw_strings() {
-        assert_eq!(key("s3://b/t/k=a%3Db/ü x#1?.parquet"), "t/k=a%3Db/ü x#1?.parquet");
+        assert_eq!(
+            key("s3://b/t/k=a%3Db/ü x#1?.parquet"),
+            "t/k=a%3Db/ü x#1?.parquet"
+        );
         assert_eq!(key("/w/k=a%2Fb/f.parquet"), "w/k=a%2Fb/f.parquet");
     }
 
@@ -186,16 +221,29 @@ mod tests {
         for location in ["s3://b/k", "s3a://b/k", "s3n://b/k"] {
             assert_eq!(parse(location).unwrap(), (s3.clone(), Path::from("k")));
         }
-        assert_eq!(parse("gs://b/k").unwrap().0, StoreKey::Gcs { bucket: "b".into() });
+        assert_eq!(
+            parse("gs://b/k").unwrap().0,
+            StoreKey::Gcs { bucket: "b".into() }
+        );
         assert_eq!(
             parse("abfss://c@acc.dfs.core.windows.net/k").unwrap().0,
-            StoreKey::Azure { container: "c".into(), account: Some("acc".into()) }
+            StoreKey::Azure {
+                container: "c".into(),
+                account: Some("acc".into())
+            }
         );
     }
 
     #[test]
     fn refusals_name_the_location() {
-        for location in ["hdfs://n/x", "file://host/x", "s3:///x", "s3://b/a//b", "file:", ""] {
+        for location in [
+            "hdfs://n/x",
+            "file://host/x",
+            "s3:///x",
+            "s3://b/a//b",
+            "file:",
+            "",
+        ] {
             let error = parse(location).unwrap_err().to_string();
             assert!(error.contains(&format!("'{location}'")), "{error}");
         }

@@ -14,5 +14,5 @@ mod stores;
 mod table;
 
 pub use object::ObjectStorageFactory;
-pub(crate) use properties::{Properties, is_secret, without_user_info};
+pub(crate) use properties::{Properties, without_user_info};
 pub use table::TableStorage;

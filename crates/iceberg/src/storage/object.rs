@@ -101,31 +101,50 @@ impl Storage for ObjectStorage {
 
     async fn metadata(&self, path: &str) -> iceberg::Result<FileMetadata> {
         let (store, key) = self.resolve(path)?;
-        let meta = store.head(&key).await.map_err(|cause| failed("read", path, cause))?;
+        let meta = store
+            .head(&key)
+            .await
+            .map_err(|cause| failed("read", path, cause))?;
         Ok(FileMetadata { size: meta.size })
     }
 
     async fn read(&self, path: &str) -> iceberg::Result<Bytes> {
         let (store, key) = self.resolve(path)?;
-        let found = store.get(&key).await.map_err(|cause| failed("read", path, cause))?;
-        found.bytes().await.map_err(|cause| failed("read", path, cause))
+        let found = store
+            .get(&key)
+            .await
+            .map_err(|cause| failed("read", path, cause))?;
+        found
+            .bytes()
+            .await
+            .map_err(|cause| failed("read", path, cause))
     }
 
     async fn reader(&self, path: &str) -> iceberg::Result<Box<dyn FileRead>> {
         let (store, key) = self.resolve(path)?;
-        Ok(Box::new(ObjectRead { store, key, location: path.to_string() }))
+        Ok(Box::new(ObjectRead {
+            store,
+            key,
+            location: path.to_string(),
+        }))
     }
 
     async fn write(&self, path: &str, bs: Bytes) -> iceberg::Result<()> {
         let (store, key) = self.resolve(path)?;
-        store.put(&key, bs.into()).await.map_err(|cause| failed("write", path, cause))?;
+        store
+            .put(&key, bs.into())
+            .await
+            .map_err(|cause| failed("write", path, cause))?;
         Ok(())
     }
 
     async fn writer(&self, path: &str) -> iceberg::Result<Box<dyn FileWrite>> {
         let (store, key) = self.resolve(path)?;
         let writer = BufWriter::new(store, key);
-        Ok(Box::new(ObjectWrite { writer: Some(writer), location: path.to_string() }))
+        Ok(Box::new(ObjectWrite {
+            writer: Some(writer),
+            location: path.to_string(),
+        }))
     }
 
     async fn delete(&self, path: &str) -> iceberg::Result<()> {
@@ -138,7 +157,10 @@ impl Storage for ObjectStorage {
 
     async fn delete_prefix(&self, path: &str) -> iceberg::Result<()> {
         let (store, prefix) = self.resolve(path)?;
-        let found = store.list(Some(&prefix)).map_ok(|meta| meta.location).boxed();
+        let found = store
+            .list(Some(&prefix))
+            .map_ok(|meta| meta.location)
+            .boxed();
         let mut deleted = store.delete_stream(found);
         while let Some(one) = deleted.next().await {
             match one {
@@ -186,7 +208,11 @@ struct ObjectWrite {
 
 impl ObjectWrite {
     fn closed(&self) -> iceberg::Error {
-        Error::new(ErrorKind::Io, format!("file '{}' is closed already", self.location)).into()
+        Error::new(
+            ErrorKind::Io,
+            format!("file '{}' is closed already", self.location),
+        )
+        .into()
     }
 }
 
@@ -196,7 +222,10 @@ impl FileWrite for ObjectWrite {
         let Some(writer) = &mut self.writer else {
             return Err(self.closed());
         };
-        writer.put(bs).await.map_err(|cause| failed("write", &self.location, cause))
+        writer
+            .put(bs)
+            .await
+            .map_err(|cause| failed("write", &self.location, cause))
     }
 
     async fn close(&mut self) -> iceberg::Result<()> {
@@ -223,7 +252,9 @@ fn failed(verb: &str, location: &str, cause: object_store::Error) -> iceberg::Er
         object_store::Error::NotFound { .. } => {
             Error::new(ErrorKind::Io, format!("file '{location}' does not exist"))
         }
-        cause => Error::new(ErrorKind::Io, format!("cannot {verb} '{location}'")).with_source(cause),
+        cause => {
+            Error::new(ErrorKind::Io, format!("cannot {verb} '{location}'")).with_source(cause)
+        }
     };
     iceberg::Error::from(error)
 }

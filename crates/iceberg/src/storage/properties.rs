@@ -31,7 +31,7 @@ const SECRET_WORDS: [&str; 10] = [
 ];
 
 /// Whether the value of the property `key` must not be shown or kept.
-pub(crate) fn is_secret(key: &str) -> bool {
+fn is_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase().replace('_', "-");
     key.starts_with("header.") || SECRET_WORDS.iter().any(|word| key.contains(word))
 }
@@ -60,12 +60,19 @@ impl Properties {
         others: impl IntoIterator<Item = (&'a String, &'a String)>,
     ) -> Self {
         let mut merged = self.0.clone();
-        merged.extend(others.into_iter().map(|(key, value)| (key.clone(), value.clone())));
+        merged.extend(
+            others
+                .into_iter()
+                .map(|(key, value)| (key.clone(), value.clone())),
+        );
         Self(merged)
     }
 
     fn get(&self, key: &str) -> Option<&str> {
-        self.0.get(key).map(String::as_str).filter(|value| !value.is_empty())
+        self.0
+            .get(key)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
     }
 
     fn first(&self, keys: &[&str]) -> Option<&str> {
@@ -95,7 +102,11 @@ impl fmt::Debug for Properties {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map()
             .entries(self.0.iter().map(|(key, value)| {
-                let shown = if is_secret(key) { "…".to_string() } else { without_user_info(value) };
+                let shown = if is_secret(key) {
+                    "…".to_string()
+                } else {
+                    without_user_info(value)
+                };
                 (key, shown)
             }))
             .finish()
@@ -138,7 +149,9 @@ pub(super) fn s3(properties: &Properties, bucket: &str) -> Result<Arc<dyn Object
     } else if let Some(path_style) = path_style {
         builder = builder.with_virtual_hosted_style_request(!path_style);
     }
-    let store = builder.build().map_err(|cause| unusable("S3 bucket", bucket, cause))?;
+    let store = builder
+        .build()
+        .map_err(|cause| unusable("S3 bucket", bucket, cause))?;
     Ok(Arc::new(store))
 }
 
@@ -159,7 +172,9 @@ pub(super) fn gcs(properties: &Properties, bucket: &str) -> Result<Arc<dyn Objec
         builder = builder.with_service_account_key(key);
     }
     if let Some(token) = properties.first(&["gcs.oauth2.token", "gcs.token"]) {
-        let credential = GcpCredential { bearer: token.to_string() };
+        let credential = GcpCredential {
+            bearer: token.to_string(),
+        };
         builder = builder.with_credentials(Arc::new(StaticCredentialProvider::new(credential)));
     }
     if properties.flag("gcs.no-auth")? == Some(true)
@@ -167,7 +182,9 @@ pub(super) fn gcs(properties: &Properties, bucket: &str) -> Result<Arc<dyn Objec
     {
         builder = builder.with_skip_signature(true);
     }
-    let store = builder.build().map_err(|cause| unusable("GCS bucket", bucket, cause))?;
+    let store = builder
+        .build()
+        .map_err(|cause| unusable("GCS bucket", bucket, cause))?;
     Ok(Arc::new(store))
 }
 
@@ -206,12 +223,18 @@ pub(super) fn azure(
     if let Some(host) = properties.get("adls.authority-host") {
         builder = builder.with_authority_host(host);
     }
-    let store = builder.build().map_err(|cause| unusable("Azure container", container, cause))?;
+    let store = builder
+        .build()
+        .map_err(|cause| unusable("Azure container", container, cause))?;
     Ok(Arc::new(store))
 }
 
 fn unusable(what: &str, name: &str, cause: object_store::Error) -> Error {
-    Error::new(ErrorKind::Invalid, format!("{what} '{name}' cannot be opened")).with_source(cause)
+    Error::new(
+        ErrorKind::Invalid,
+        format!("{what} '{name}' cannot be opened"),
+    )
+    .with_source(cause)
 }
 
 #[cfg(test)]
@@ -235,15 +258,22 @@ mod tests {
         .collect();
         let shown = format!("{properties:?}");
         assert!(!shown.contains("hush"), "{shown}");
-        assert!(shown.contains("eu-west-1") && shown.contains("host/db"), "{shown}");
+        assert!(
+            shown.contains("eu-west-1") && shown.contains("host/db"),
+            "{shown}"
+        );
     }
 
     #[test]
     fn a_wrong_flag_is_named() {
-        let properties: Properties =
-            [("s3.path-style-access".to_string(), "maybe".to_string())].into_iter().collect();
+        let properties: Properties = [("s3.path-style-access".to_string(), "maybe".to_string())]
+            .into_iter()
+            .collect();
         let error = s3(&properties, "b").unwrap_err().to_string();
-        assert_eq!(error, "property 's3.path-style-access' is 'maybe': expected true or false");
+        assert_eq!(
+            error,
+            "property 's3.path-style-access' is 'maybe': expected true or false"
+        );
     }
 
     #[test]

@@ -38,15 +38,16 @@ impl TableStorage {
         let mut properties: Vec<_> = file_io.config().props().iter().collect();
         properties.sort();
         properties.hash(&mut hasher);
-        Self { file_io, identity: hasher.finish(), opened: Mutex::default() }
+        Self {
+            file_io,
+            identity: hasher.finish(),
+            opened: Mutex::default(),
+        }
     }
 
     /// Where `location`, a file of the table as its metadata names it, is to be read: the URL to
     /// register the store under, the store, and the path to give it.
-    pub fn resolve(
-        &self,
-        location: &str,
-    ) -> Result<(ObjectStoreUrl, Arc<dyn ObjectStore>, Path)> {
+    pub fn resolve(&self, location: &str) -> Result<(ObjectStoreUrl, Arc<dyn ObjectStore>, Path)> {
         let (root, rest) = split_root(location);
         let path = path_of(location, rest)?;
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
@@ -55,10 +56,11 @@ impl TableStorage {
         }
         let mut hasher = DefaultHasher::new();
         (self.identity, root).hash(&mut hasher);
-        let url = ObjectStoreUrl::parse(format!("iceberg-{:016x}://", hasher.finish()))
-            .map_err(|cause| {
+        let url = ObjectStoreUrl::parse(format!("iceberg-{:016x}://", hasher.finish())).map_err(
+            |cause| {
                 Error::new(ErrorKind::Invalid, format!("location '{location}'")).with_source(cause)
-            })?;
+            },
+        )?;
         let store: Arc<dyn ObjectStore> =
             Arc::new(FileIoStore::new(root.to_string(), self.file_io.clone()));
         opened.insert(root.to_string(), (url.clone(), Arc::clone(&store)));
@@ -138,9 +140,15 @@ mod tests {
             ("file:/w/t/f.parquet", "file:/"),
             ("file:///w/t/f.parquet", "file:///"),
             ("file://localhost/w/t/f.parquet", "file://localhost/"),
-            ("s3://bucket/w//t/./a/../k=a%3Db/%20x/ü ?#.parquet", "s3://bucket/"),
+            (
+                "s3://bucket/w//t/./a/../k=a%3Db/%20x/ü ?#.parquet",
+                "s3://bucket/",
+            ),
             ("s3://bucket/%/%%/f", "s3://bucket/"),
-            ("abfss://c@a.dfs.core.windows.net/f", "abfss://c@a.dfs.core.windows.net/"),
+            (
+                "abfss://c@a.dfs.core.windows.net/f",
+                "abfss://c@a.dfs.core.windows.net/",
+            ),
             ("memory:/f", "memory:/"),
         ] {
             let (found, rest) = split_root(location);

@@ -37,6 +37,8 @@
 mod filters;
 mod metrics;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod view;
 
 use std::any::Any;

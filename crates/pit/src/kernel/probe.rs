@@ -27,10 +27,14 @@ use super::keys::{KeyEncoder, Keys};
 use super::prefetch::prefetch;
 use super::slots::SlotLayout;
 use super::time::{Times, Ttl, Unit, convert_ceil};
-use super::winners::{Chunk, Payload, RowRef, compare_ties, gather_chunks};
+use super::winners::{Chunk, Payload, RowRef, compare_ties, gather_chunk};
 
 const AHEAD: usize = 16;
 const LINEAR: usize = 8;
+/// Chunks below this many rows are merged when there are this many of them; merged chunks have at most so many rows.
+const SMALL_ROWS: usize = 4_096;
+const SMALL_CHUNKS: usize = 32;
+const MERGED_ROWS: usize = 1 << 16;
 
 /// What one view's rows are compared by: fixed for a query, shared by its threads.
 #[derive(Debug)]
@@ -72,6 +76,8 @@ pub(crate) struct ProbeState {
     kept: usize,
     led: usize,
     bytes: usize,
+    /// How many chunks at the end are small.
+    small: usize,
     hits: Vec<Hit>,
     writes: Vec<u32>,
     pub(crate) counts: Counts,
@@ -102,6 +108,7 @@ impl ProbeState {
             kept: 0,
             led: 0,
             bytes: 0,
+            small: 0,
             hits: Vec::new(),
             writes: Vec::new(),
             counts: Counts::default(),
@@ -138,7 +145,7 @@ impl ProbeState {
         self.look_up(probe, &keys, &event, created.as_ref());
 
         let payload = probe.payload.columns.iter().map(|i| Arc::clone(batch.column(*i)));
-        let current = Chunk::try_new(&probe.payload, payload.collect::<Vec<ArrayRef>>())?;
+        let current = Chunk::try_new(&probe.payload, payload.collect::<Vec<ArrayRef>>(), Vec::new())?;
         self.compete(probe, &event, created.as_ref(), &current)?;
         self.keep(probe, &current)
     }
@@ -223,38 +230,63 @@ impl ProbeState {
     /// Keeps the payload of the rows that lead a slot after this batch.
     fn keep(&mut self, probe: &ViewProbe, current: &Chunk) -> Result<()> {
         let chunk = self.chunks.len() as u32;
-        let mut rows = Vec::new();
+        let (mut rows, mut slots) = (Vec::new(), Vec::new());
         for &index in &self.writes {
             let slot = &mut self.slots[index as usize];
             if slot.row.is_current() {
                 let kept = rows.len() as u32;
                 rows.push(slot.row.row());
+                slots.push(index);
                 slot.row = RowRef::new(chunk, kept);
             }
         }
         if rows.is_empty() {
             return Ok(());
         }
-        self.kept += rows.len();
-        let chunk = current.keep(&probe.payload, rows)?;
-        self.bytes += chunk.size();
-        self.chunks.push(chunk);
+        let chunk = current.keep(&probe.payload, rows, slots)?;
+        self.push(chunk);
         if self.kept > 2 * self.led + (1 << 16) {
-            self.compact(probe)?;
+            self.merge_chunks(probe, 1)?;
+        } else if self.small >= SMALL_CHUNKS {
+            self.merge_chunks(probe, self.chunks.len() - self.small)?;
         }
         Ok(())
     }
 
-    fn compact(&mut self, probe: &ViewProbe) -> Result<()> {
-        let mut references = self
-            .slots
-            .iter_mut()
-            .map(|slot| &mut slot.row)
-            .filter(|row| **row != RowRef::NONE)
-            .collect::<Vec<_>>();
-        self.chunks = gather_chunks(&probe.payload, &self.chunks, &mut references)?;
+    fn push(&mut self, chunk: Chunk) {
+        self.kept += chunk.rows();
+        self.bytes += chunk.size();
+        self.small = if chunk.rows() < SMALL_ROWS { self.small + 1 } else { 0 };
+        self.chunks.push(chunk);
+    }
+
+    /// Merges the chunks from this one on, without the rows that lead no slot any more.
+    fn merge_chunks(&mut self, probe: &ViewProbe, from: usize) -> Result<()> {
+        let old = self.chunks.split_off(from);
         self.kept = self.chunks.iter().map(Chunk::rows).sum();
         self.bytes = self.chunks.iter().map(Chunk::size).sum();
+        self.small = 0;
+        let (mut rows, mut slots) = (Vec::new(), Vec::new());
+        for (at, chunk) in old.iter().enumerate() {
+            for (row, &index) in chunk.slots.iter().enumerate() {
+                let slot = &mut self.slots[index as usize];
+                if slot.row != RowRef::new((from + at) as u32, row as u32) {
+                    continue;
+                }
+                slot.row = RowRef::new(self.chunks.len() as u32, rows.len() as u32);
+                rows.push((at, row));
+                slots.push(index);
+                if rows.len() == MERGED_ROWS {
+                    let merged = gather_chunk(&probe.payload, &old, &rows, std::mem::take(&mut slots))?;
+                    rows.clear();
+                    self.push(merged);
+                }
+            }
+        }
+        if !rows.is_empty() {
+            let merged = gather_chunk(&probe.payload, &old, &rows, slots)?;
+            self.push(merged);
+        }
         Ok(())
     }
 

@@ -4,8 +4,8 @@
 //! The rows that lead a slot: their payload, kept in small chunks apart from the batches they came in.
 //!
 //! A reference names a chunk and a row in it; chunk 0 holds one row of NULLs, so "no winner" needs no special case when the
-//! answer is gathered. Chunks fill with rows that have lost their slot since; when more than half are such, the rows still
-//! leading are moved together and the rest is freed. The history is never held.
+//! answer is gathered. Each row knows the slot it led, so whether it still does can be asked of the slot: small chunks are merged
+//! and, when more than half of all rows have lost their slot, all of them, leaving the losers behind. The history is never held.
 
 use std::cmp::Ordering;
 use std::sync::{Arc, OnceLock};
@@ -68,42 +68,46 @@ pub(crate) struct Payload {
 #[derive(Debug)]
 pub(crate) struct Chunk {
     pub(crate) columns: Vec<ArrayRef>,
+    /// The slot each row led when it was kept: the row is still needed while that slot refers to it.
+    pub(crate) slots: Vec<u32>,
     created: Option<Times>,
     encoded: OnceLock<Rows>,
 }
 
 impl Chunk {
-    pub(crate) fn try_new(payload: &Payload, columns: Vec<ArrayRef>) -> Result<Self> {
+    pub(crate) fn try_new(payload: &Payload, columns: Vec<ArrayRef>, slots: Vec<u32>) -> Result<Self> {
         let created = match payload.created {
             Some(index) => Some(Times::try_new(&columns[index], "the created timestamp column")?),
             None => None,
         };
-        Ok(Self { columns, created, encoded: OnceLock::new() })
+        Ok(Self { columns, slots, created, encoded: OnceLock::new() })
     }
 
     /// The row of NULLs that stands for "no winner".
     pub(crate) fn nulls(payload: &Payload) -> Result<Self> {
-        Self::try_new(payload, payload.types.iter().map(|t| new_null_array(t, 1)).collect())
+        Self::try_new(payload, payload.types.iter().map(|t| new_null_array(t, 1)).collect(), vec![])
     }
 
+    /// Rows kept; the row of NULLs does not count.
     pub(crate) fn rows(&self) -> usize {
-        self.columns.first().map_or(0, |c| c.len())
+        self.slots.len()
     }
 
     pub(crate) fn size(&self) -> usize {
         self.columns.iter().map(|c| c.get_array_memory_size()).sum::<usize>()
+            + self.slots.capacity() * size_of::<u32>()
             + self.encoded.get().map_or(0, Rows::size)
     }
 
     /// Copies rows out of this chunk, leaving the memory of the others behind.
-    pub(crate) fn keep(&self, payload: &Payload, rows: Vec<u32>) -> Result<Self> {
+    pub(crate) fn keep(&self, payload: &Payload, rows: Vec<u32>, slots: Vec<u32>) -> Result<Self> {
         let rows = UInt32Array::from(rows);
         let columns = self
             .columns
             .iter()
             .map(|column| Ok(compact(take(column, &rows, None)?)))
             .collect::<Result<Vec<_>>>()?;
-        Self::try_new(payload, columns)
+        Self::try_new(payload, columns, slots)
     }
 
     fn encoded(&self, payload: &Payload) -> Result<&Rows> {
@@ -145,32 +149,18 @@ pub(crate) fn compare_ties(
     Ok(x.row(a_row as usize).cmp(&y.row(b_row as usize)))
 }
 
-/// Moves the referenced rows together into new chunks (of which the first is the row of NULLs) and rewrites the references.
-pub(crate) fn gather_chunks(
+/// Moves rows of several chunks together into one, each named by its chunk and row.
+pub(crate) fn gather_chunk(
     payload: &Payload,
     chunks: &[Chunk],
-    references: &mut [&mut RowRef],
-) -> Result<Vec<Chunk>> {
-    const ROWS: usize = 1 << 16;
-    references.sort_unstable_by_key(|r| **r);
-    let mut gathered = vec![Chunk::nulls(payload)?];
-    for part in references.chunks_mut(ROWS) {
-        let chunk = gathered.len() as u32;
-        let mut indices: Vec<(usize, usize)> = Vec::with_capacity(part.len());
-        for reference in part {
-            let index = (reference.chunk() as usize, reference.row() as usize);
-            if indices.last() != Some(&index) {
-                indices.push(index);
-            }
-            **reference = RowRef::new(chunk, (indices.len() - 1) as u32);
-        }
-        let columns = (0..payload.columns.len())
-            .map(|column| {
-                let arrays = chunks.iter().map(|c| c.columns[column].as_ref()).collect::<Vec<_>>();
-                Ok(compact(interleave(&arrays, &indices)?))
-            })
-            .collect::<Result<Vec<_>>>()?;
-        gathered.push(Chunk::try_new(payload, columns)?);
-    }
-    Ok(gathered)
+    rows: &[(usize, usize)],
+    slots: Vec<u32>,
+) -> Result<Chunk> {
+    let columns = (0..payload.columns.len())
+        .map(|column| {
+            let arrays = chunks.iter().map(|c| c.columns[column].as_ref()).collect::<Vec<_>>();
+            Ok(compact(interleave(&arrays, rows)?))
+        })
+        .collect::<Result<Vec<_>>>()?;
+    Chunk::try_new(payload, columns, slots)
 }

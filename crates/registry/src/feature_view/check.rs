@@ -30,7 +30,9 @@ impl FeatureView {
             )));
         }
         if self.features.is_empty() {
-            return Err(Error::invalid(format!("{what} has no features; name at least one")));
+            return Err(Error::invalid(format!(
+                "{what} has no features; name at least one"
+            )));
         }
         if self.ttl.is_some_and(|ttl| ttl.seconds < 0 || ttl.nanos < 0) {
             return Err(Error::invalid(format!(
@@ -66,10 +68,14 @@ impl FeatureView {
                 )));
             }
         }
-        let columns: BTreeSet<&str> =
-            self.entity_columns.iter().map(|column| column.name.as_str()).collect();
+        let columns: BTreeSet<&str> = self
+            .entity_columns
+            .iter()
+            .map(|column| column.name.as_str())
+            .collect();
         if keys != columns {
-            let list = |names: &BTreeSet<&str>| names.iter().copied().collect::<Vec<_>>().join(", ");
+            let list =
+                |names: &BTreeSet<&str>| names.iter().copied().collect::<Vec<_>>().join(", ");
             return Err(Error::invalid(format!(
                 "{what} has the key columns ({}), its entities have the join keys ({}); they must \
                  be the same",
@@ -84,7 +90,9 @@ impl FeatureView {
         let mut seen = BTreeSet::new();
         for column in self.entity_columns.iter().chain(&self.features) {
             if column.name.trim().is_empty() {
-                return Err(Error::invalid(format!("{what} has a column without a name")));
+                return Err(Error::invalid(format!(
+                    "{what} has a column without a name"
+                )));
             }
             if !seen.insert(column.name.as_str()) {
                 return Err(Error::invalid(format!(

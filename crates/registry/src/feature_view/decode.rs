@@ -12,6 +12,9 @@ use crate::tags;
 use crate::time::{Timestamp, Ttl};
 use crate::wire::WireError;
 
+/// The batch source inside a push or stream source.
+const BEHIND_STREAM: u32 = 26;
+
 impl FeatureView {
     pub(crate) fn decode(kind: ViewKind, bytes: &[u8]) -> Result<Self, WireError> {
         let at = kind.layout();
@@ -22,22 +25,29 @@ impl FeatureView {
         let meta = Message::read(&meta)?;
 
         let source = match spec.message(at.source)? {
-            Some(source) => {
-                DataSource::decode(&source).map_err(|error| error.within("its source"))?
-            }
+            Some(source) => source_of_rows(&source).map_err(|error| error.within("its source"))?,
             None => DataSource::none(kind.name()),
         };
-        let ttl = spec.message(at.ttl)?.as_deref().map(Ttl::decode).transpose()?;
+        let ttl = spec
+            .message(at.ttl)?
+            .as_deref()
+            .map(Ttl::decode)
+            .transpose()?;
         let stored = spec.map(at.tags)?;
         let mut entities = spec.strings(at.entities)?;
         entities.retain(|name| name != DUMMY_ENTITY);
         let mut entity_columns = decode_fields(&spec, at.entity_columns)?;
         entity_columns.retain(|column| column.name != DUMMY_JOIN_KEY);
+        let mut features = decode_fields(&spec, at.features)?;
+        if kind == ViewKind::Stream {
+            // Feast lists the join keys of these among the features as well.
+            features.retain(|feature| entity_columns.iter().all(|key| key.name != feature.name));
+        }
         Ok(Self {
             name: spec.string(1)?,
             entities,
             entity_columns,
-            features: decode_fields(&spec, at.features)?,
+            features,
             source,
             ttl: ttl.filter(|ttl| !ttl.is_zero()),
             online: spec.flag(at.online)?,
@@ -51,8 +61,18 @@ impl FeatureView {
     }
 }
 
+/// The source of a view's history: for a stream, the batch source that stands behind it.
+fn source_of_rows(bytes: &[u8]) -> Result<DataSource, WireError> {
+    match Message::read(bytes)?.message(BEHIND_STREAM)? {
+        Some(behind) => DataSource::decode(&behind),
+        None => DataSource::decode(bytes),
+    }
+}
+
 fn tie_break(tag: Option<&String>) -> Result<Vec<String>, WireError> {
-    let Some(tag) = tag else { return Ok(Vec::new()) };
+    let Some(tag) = tag else {
+        return Ok(Vec::new());
+    };
     serde_json::from_str(tag).map_err(|error| {
         WireError::new(format!(
             "its tag '{}' is no JSON list of column names: {error}",
@@ -61,10 +81,7 @@ fn tie_break(tag: Option<&String>) -> Result<Vec<String>, WireError> {
     })
 }
 
-fn intervals(
-    meta: &Message<'_>,
-    number: u32,
-) -> Result<Vec<(Timestamp, Timestamp)>, WireError> {
+fn intervals(meta: &Message<'_>, number: u32) -> Result<Vec<(Timestamp, Timestamp)>, WireError> {
     if number == 0 {
         return Ok(Vec::new());
     }
@@ -82,19 +99,9 @@ fn intervals(
 }
 
 /// The name and the project of an object that keeps them in its spec.
-pub(crate) fn names_and_project(
-    bytes: &[u8],
-    project: u32,
-) -> Result<(String, String), WireError> {
+pub(crate) fn names_and_project(bytes: &[u8], project: u32) -> Result<(String, String), WireError> {
     let message = Message::read(bytes)?;
     let spec = message.message(1)?.unwrap_or_default();
     let spec = Message::read(&spec)?;
     Ok((spec.string(1)?, spec.string(project)?))
-}
-
-/// The version of a stored batch view, and whether it is pinned to one.
-pub(crate) fn version_number(bytes: &[u8]) -> Result<i32, WireError> {
-    let message = Message::read(bytes)?;
-    let meta = message.message(2)?.unwrap_or_default();
-    Message::read(&meta)?.int32(4)
 }

@@ -3,6 +3,8 @@
 
 //! A batch view over its former bytes.
 
+use std::collections::BTreeMap;
+
 use crate::edit::Draft;
 use crate::entity::{DUMMY_ENTITY, DUMMY_JOIN_KEY};
 use crate::feature_view::{FeatureView, ViewKind};
@@ -59,9 +61,10 @@ pub(crate) fn encode(
     Ok(draft.into_bytes())
 }
 
-/// Sets the number of the version that the view is.
-pub(crate) fn set_version_number(bytes: &[u8], version: i32) -> Result<Vec<u8>, WireError> {
+/// Makes the view the first of a new version; a pin to an older one ends.
+pub(crate) fn begin_version(bytes: &[u8], version: i32) -> Result<Vec<u8>, WireError> {
     let mut draft = Draft::of(Some(bytes))?;
+    draft.edit(1, |spec| spec.string(VERSION, "latest"))?;
     draft.edit(2, |meta| meta.varint(META_VERSION_NUMBER, version as u64))?;
     Ok(draft.into_bytes())
 }
@@ -69,7 +72,7 @@ pub(crate) fn set_version_number(bytes: &[u8], version: i32) -> Result<Vec<u8>, 
 fn stored_tags(
     view: &FeatureView,
     former: &Message<'_>,
-) -> Result<std::collections::BTreeMap<String, String>, WireError> {
+) -> Result<BTreeMap<String, String>, WireError> {
     let tie_break = if view.tie_break.is_empty() {
         None
     } else {
@@ -78,7 +81,11 @@ fn stored_tags(
         Some(String::from_utf8_lossy(&text).into_owned())
     };
     let stored = former.map(ViewKind::Batch.layout().tags)?;
-    Ok(tags::with_ours(&view.tags, &stored, [(tags::TIE_BREAK, tie_break)]))
+    Ok(tags::with_ours(
+        &view.tags,
+        &stored,
+        [(tags::TIE_BREAK, tie_break)],
+    ))
 }
 
 /// Feast writes a limit of 0 for none.

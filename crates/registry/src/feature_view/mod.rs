@@ -13,8 +13,8 @@ use crate::field::Field;
 use crate::source::DataSource;
 use crate::time::{Timestamp, Ttl};
 
-pub(crate) use decode::{names_and_project, version_number};
-pub(crate) use encode::{encode, set_version_number};
+pub(crate) use decode::names_and_project;
+pub(crate) use encode::{begin_version, encode};
 
 /// The kinds of feature view. All but the first are kept and listed, not written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -134,6 +134,11 @@ struct Layout {
     entity_columns: u32,
     /// In the meta message.
     intervals: u32,
+}
+
+/// Where a kind of view keeps its batch source, in its spec.
+pub(crate) fn source_number(kind: ViewKind) -> u32 {
+    kind.layout().source
 }
 
 impl ViewKind {

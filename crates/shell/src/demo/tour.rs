@@ -7,13 +7,13 @@ use std::env;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::stub::CatalogOptions;
-use crate::stub::FeastContext;
 use datafusion::config::ConfigOptions;
 use datafusion::execution::context::SessionConfig;
 use datafusion_cli::object_storage::instrumented::InstrumentedObjectStoreRegistry;
 use datafusion_cli::print_format::PrintFormat;
 use datafusion_cli::print_options::{MaxRows, PrintOptions};
+use datafusion_feast::FeastContext;
+use feast_iceberg::CatalogOptions;
 
 use super::place::DemoDir;
 use crate::failure::Failure;
@@ -42,7 +42,7 @@ pub(super) async fn run(demo: &DemoDir) -> Result<(), Failure> {
         .with_catalog(catalog_options(demo));
     let context = Box::pin(builder.build())
         .await
-        .map_err(|error| Failure::of_statement("", &error))?;
+        .map_err(|error| Failure::of_engine("", &error))?;
     let print = PrintOptions {
         format: PrintFormat::Table,
         quiet: true,
@@ -52,10 +52,13 @@ pub(super) async fn run(demo: &DemoDir) -> Result<(), Failure> {
     };
     let page = Script::shipped("quickstart.sql", QUICKSTART.to_owned());
     for step in steps(&page.text) {
-        println!("\n{}", step.shown);
+        super::tell(format_args!("\n{}", step.shown))?;
         Box::pin(run_statement(&context, &print, step.sql))
             .await
-            .map_err(|error| Failure::of_statement(page.place(step.line), &error))?;
+            .map_err(|error| {
+                let place = |spot| page.place(Some(page.spot_of(step.sql, step.line, spot)));
+                Failure::of_statement(place, &error)
+            })?;
     }
     Ok(())
 }

@@ -100,10 +100,22 @@ fn write_fraction(out: &mut Vec<u8>, rest: i64, per_second: i64, digits: usize) 
     write_padded(out, rest * scale, digits);
 }
 
+/// Appends a number that is not negative with at least `width` digits.
 fn write_padded(out: &mut Vec<u8>, value: i64, width: usize) {
-    let text = value.to_string();
-    out.extend(std::iter::repeat_n(b'0', width.saturating_sub(text.len())));
-    out.extend_from_slice(text.as_bytes());
+    const MOST_DIGITS: usize = 20;
+    let mut digits = [b'0'; MOST_DIGITS];
+    let mut rest = value.unsigned_abs();
+    let mut used = 0;
+    for digit in digits.iter_mut().rev() {
+        if rest == 0 {
+            break;
+        }
+        // The remainder is a digit.
+        *digit += (rest % 10) as u8;
+        rest /= 10;
+        used += 1;
+    }
+    out.extend_from_slice(&digits[MOST_DIGITS - used.max(width)..]);
 }
 
 #[cfg(test)]

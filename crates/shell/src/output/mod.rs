@@ -10,6 +10,7 @@ mod instants;
 mod json;
 mod json_value;
 
+use std::fmt;
 use std::io::{self, Write};
 
 use arrow::datatypes::SchemaRef;
@@ -132,6 +133,12 @@ async fn print_table(
         ..options.clone()
     };
     table.print_batches(schema, &kept, started, rows, format)
+}
+
+/// Prints a line that is no result.
+pub(crate) fn say(text: impl fmt::Display) -> Result<()> {
+    writeln!(io::stdout(), "{text}")?;
+    Ok(())
 }
 
 fn flush_over(text: &mut Vec<u8>, limit: usize) -> Result<()> {

@@ -16,6 +16,9 @@ mod find;
 mod query;
 mod types;
 
+#[cfg(test)]
+mod tests;
+
 pub use case::{Case, CaseEntity, CaseItem, CaseService, CaseTable, CaseView, EntityRows, Wanted};
 pub use cell::value_from_json;
 pub use definitions::{CaseSql, Sources};

@@ -135,11 +135,13 @@ impl Sourced {
         for column in &mut self.columns[self.first_of_others..] {
             column.name = own_name(&column.name);
         }
-        let features = self.declared_features(dice);
+        let tie_break: Vec<String> = parts.tie_break.iter().map(|name| own_name(name)).collect();
+        let features = self.declared_features(dice, &tie_break);
         dice.shuffle(&mut self.columns);
-        // Without a declaration the features are the other columns, in the source's order.
+        // Without a declaration the features are the columns that mean nothing else, in the
+        // source's order.
         let features = features.unwrap_or_else(|| {
-            let own = |c: &&Column| !is_reserved(&c.name, &parts);
+            let own = |c: &&Column| !is_reserved(&c.name, &parts) && !tie_break.contains(&c.name);
             self.columns
                 .iter()
                 .filter(own)
@@ -158,7 +160,7 @@ impl Sourced {
             features: declared,
             timestamp: parts.timestamp.into(),
             created: parts.created.map(ToString::to_string),
-            tie_break: parts.tie_break.iter().map(|name| own_name(name)).collect(),
+            tie_break,
             field_mapping,
             ttl: clock.ttl(dice),
             name: parts.name,
@@ -172,15 +174,18 @@ impl Sourced {
     }
 
     /// Features in a random order with their types, where all have a name in SQL.
-    fn declared_features(&self, dice: &mut Dice) -> Option<Vec<(String, Option<String>)>> {
-        if dice.percent(25) {
+    fn declared_features(
+        &self,
+        dice: &mut Dice,
+        tie_break: &[String],
+    ) -> Option<Vec<(String, Option<String>)>> {
+        let others = &self.columns[self.first_of_others..];
+        let can_infer = others.iter().any(|c| !tie_break.contains(&c.name));
+        if can_infer && dice.percent(25) {
             return None;
         }
         let typed = |c: &Column| Some((c.name.clone(), Some(values::sql_type(&c.data_type)?)));
-        let all = self.columns[self.first_of_others..]
-            .iter()
-            .map(typed)
-            .collect::<Option<Vec<_>>>()?;
+        let all = others.iter().map(typed).collect::<Option<Vec<_>>>()?;
         Some(dice.some(&all, 1))
     }
 

@@ -6,125 +6,20 @@
 use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
-use iceberg::spec::{TableMetadata, TableMetadataBuilder};
+use iceberg::spec::TableMetadataBuilder;
 use iceberg::table::Table;
 use iceberg::{
-    Catalog, MetadataLocation, Namespace, NamespaceIdent, Runtime, TableCommit, TableCreation,
-    TableIdent,
+    Catalog, MetadataLocation, Namespace, NamespaceIdent, TableCommit, TableCreation, TableIdent,
 };
 
 use super::metadata::{self, Staged};
 use super::rows::Rows;
+use super::tables::{is_clash, names};
 use super::{Outcome, SqlCatalog};
-use crate::error::{Error, ErrorKind, Result, iceberg_error};
+use crate::error::{Error, ErrorKind, iceberg_error};
 
 /// What PyIceberg gives a namespace without properties, so that it has a row.
 const MINIMAL_PROPERTIES: (&str, &str) = ("exists", "true");
-
-impl SqlCatalog {
-    fn missing_table(&self, table: &TableIdent) -> iceberg::Error {
-        let text = format!("table '{table}' does not exist in catalog '{}'", self.name);
-        let error = Error::new(ErrorKind::NotFound, text);
-        iceberg_error(iceberg::ErrorKind::TableNotFound, error)
-    }
-
-    fn existing_table(&self, table: &TableIdent) -> Error {
-        let text = format!("table '{table}' exists already");
-        Error::new(ErrorKind::AlreadyExists, text)
-    }
-
-    async fn need_namespace(&self, namespace: &NamespaceIdent) -> iceberg::Result<()> {
-        if self.namespace_exists(namespace).await? {
-            return Ok(());
-        }
-        let text = format!("namespace '{namespace}' does not exist in catalog '{}'", self.name);
-        let error = Error::new(ErrorKind::NotFound, text);
-        Err(iceberg_error(iceberg::ErrorKind::NamespaceNotFound, error))
-    }
-
-    /// The table's metadata file.
-    async fn metadata_file(&self, table: &TableIdent) -> iceberg::Result<String> {
-        let (namespace, name) = names(table);
-        let found =
-            self.read("look up a table", move |rows| rows.location(&namespace, &name)).await?;
-        match found {
-            None => Err(self.missing_table(table)),
-            Some(Some(file)) if !file.is_empty() => Ok(file),
-            Some(_) => Err(Error::new(
-                ErrorKind::Damaged,
-                format!("table '{table}' has no metadata file in catalog '{}'", self.name),
-            )
-            .into()),
-        }
-    }
-
-    async fn read_metadata(&self, table: &TableIdent, file: &str) -> Result<TableMetadata> {
-        TableMetadata::read_from(&self.file_io, file).await.map_err(|error| {
-            let error = Error::from(error);
-            let text = format!("table '{table}': metadata file '{file}' cannot be read");
-            Error::new(error.kind(), text).with_source(error)
-        })
-    }
-
-    fn table(&self, ident: TableIdent, file: &str, metadata: TableMetadata) -> iceberg::Result<Table> {
-        Table::builder()
-            .identifier(ident)
-            .metadata(metadata)
-            .metadata_location(file)
-            .file_io(self.file_io.clone())
-            .runtime(Runtime::try_current()?)
-            .build()
-    }
-
-    /// Where a table without a location of its own goes.
-    async fn location(&self, namespace: &NamespaceIdent, table: &str) -> Result<String> {
-        let of = namespace.to_string();
-        let properties = self
-            .read("read a namespace", move |rows| rows.namespace_properties(&of))
-            .await?;
-        if let Some(location) = properties.get("location") {
-            return Ok(format!("{}/{table}", location.trim_end_matches('/')));
-        }
-        match &self.warehouse {
-            Some(warehouse) => Ok(format!("{warehouse}/{namespace}/{table}")),
-            None => Err(Error::new(
-                ErrorKind::Invalid,
-                format!(
-                    "catalog '{}' has no warehouse to put table '{namespace}.{table}' into: give \
-                     the catalog the option 'warehouse', or the table a location",
-                    self.name
-                ),
-            )),
-        }
-    }
-
-    async fn insert(&self, table: &TableIdent, file: String) -> Result<()> {
-        let (namespace, name) = names(table);
-        let exists = self.existing_table(table);
-        self.write("create a table", move |rows| {
-            match rows.insert_table(&namespace, &name, &file) {
-                Err(cause) if is_clash(&cause) => Ok(Err(exists)),
-                Err(cause) => Err(cause),
-                Ok(()) => Ok(Ok(())),
-            }
-        })
-        .await
-    }
-
-    /// Makes `new` the table's metadata file if it still is `old`.
-    async fn swap(&self, table: &TableIdent, old: String, new: String) -> Result<()> {
-        let (namespace, name) = names(table);
-        let conflict = Error::new(
-            ErrorKind::Conflict,
-            format!("table '{table}' was changed by somebody else meanwhile: try again"),
-        );
-        self.write("commit to a table", move |rows| {
-            let swapped = rows.swap_location(&namespace, &name, &old, &new)?;
-            Ok(if swapped { Ok(()) } else { Err(conflict) })
-        })
-        .await
-    }
-}
 
 #[async_trait]
 impl Catalog for SqlCatalog {
@@ -139,7 +34,9 @@ impl Catalog for SqlCatalog {
             }
             None => Vec::new(),
         };
-        let all = self.read("list namespaces", |rows| rows.namespaces()).await?;
+        let all = self
+            .read("list namespaces", |rows| rows.namespaces())
+            .await?;
         let children: BTreeSet<Vec<String>> = all
             .iter()
             .map(|name| name.split('.').map(str::to_string).collect::<Vec<_>>())
@@ -157,7 +54,10 @@ impl Catalog for SqlCatalog {
         namespace: &NamespaceIdent,
         properties: HashMap<String, String>,
     ) -> iceberg::Result<Namespace> {
-        if namespace.iter().any(|level| level.is_empty() || level.contains('.')) {
+        if namespace
+            .iter()
+            .any(|level| level.is_empty() || level.contains('.'))
+        {
             let text = format!("namespace '{namespace}': a level is empty or has a dot in it");
             return Err(Error::new(ErrorKind::Invalid, text).into());
         }
@@ -186,14 +86,24 @@ impl Catalog for SqlCatalog {
     async fn get_namespace(&self, namespace: &NamespaceIdent) -> iceberg::Result<Namespace> {
         self.need_namespace(namespace).await?;
         let name = namespace.to_string();
-        let properties =
-            self.read("read a namespace", move |rows| rows.namespace_properties(&name)).await?;
-        Ok(Namespace::with_properties(namespace.clone(), properties.into_iter().collect()))
+        let properties = self
+            .read("read a namespace", move |rows| {
+                rows.namespace_properties(&name)
+            })
+            .await?;
+        Ok(Namespace::with_properties(
+            namespace.clone(),
+            properties.into_iter().collect(),
+        ))
     }
 
     async fn namespace_exists(&self, namespace: &NamespaceIdent) -> iceberg::Result<bool> {
         let name = namespace.to_string();
-        Ok(self.read("look up a namespace", move |rows| rows.namespace_exists(&name)).await?)
+        Ok(self
+            .read("look up a namespace", move |rows| {
+                rows.namespace_exists(&name)
+            })
+            .await?)
     }
 
     async fn update_namespace(
@@ -216,15 +126,22 @@ impl Catalog for SqlCatalog {
             ErrorKind::Invalid,
             format!("namespace '{namespace}' is not empty: drop its tables and namespaces first"),
         );
-        let worked = self.write("drop a namespace", move |rows| drop_empty(rows, &name, full));
+        let worked = self.write("drop a namespace", move |rows| {
+            drop_empty(rows, &name, full)
+        });
         Ok(worked.await?)
     }
 
     async fn list_tables(&self, namespace: &NamespaceIdent) -> iceberg::Result<Vec<TableIdent>> {
         self.need_namespace(namespace).await?;
         let name = namespace.to_string();
-        let tables = self.read("list tables", move |rows| rows.tables(&name)).await?;
-        Ok(tables.into_iter().map(|table| TableIdent::new(namespace.clone(), table)).collect())
+        let tables = self
+            .read("list tables", move |rows| rows.tables(&name))
+            .await?;
+        Ok(tables
+            .into_iter()
+            .map(|table| TableIdent::new(namespace.clone(), table))
+            .collect())
     }
 
     async fn create_table(
@@ -246,7 +163,9 @@ impl Catalog for SqlCatalog {
             None => self.location(namespace, &ident.name).await?,
         };
         creation.location = Some(location.clone());
-        let metadata = TableMetadataBuilder::from_table_creation(creation)?.build()?.metadata;
+        let metadata = TableMetadataBuilder::from_table_creation(creation)?
+            .build()?
+            .metadata;
         let file = MetadataLocation::new_with_metadata(location, &metadata);
         metadata.write_to(&self.file_io, &file).await?;
         let file = file.to_string();
@@ -265,22 +184,29 @@ impl Catalog for SqlCatalog {
 
     async fn drop_table(&self, table: &TableIdent) -> iceberg::Result<()> {
         let (namespace, name) = names(table);
-        let worked =
-            self.write("drop a table", move |rows| rows.delete_table(&namespace, &name).map(Ok));
-        if worked.await? { Ok(()) } else { Err(self.missing_table(table)) }
+        let worked = self.write("drop a table", move |rows| {
+            rows.delete_table(&namespace, &name).map(Ok)
+        });
+        if worked.await? {
+            Ok(())
+        } else {
+            Err(self.missing_table(table))
+        }
     }
 
     async fn purge_table(&self, table: &TableIdent) -> iceberg::Result<()> {
-        let text = format!(
-            "table '{table}' cannot be purged by this version: drop it, and delete its directory"
-        );
-        Err(Error::new(ErrorKind::Unsupported, text).into())
+        let loaded = self.load_table(table).await?;
+        self.drop_table(table).await?;
+        iceberg::drop_table_data(&loaded).await
     }
 
     async fn table_exists(&self, table: &TableIdent) -> iceberg::Result<bool> {
         let (namespace, name) = names(table);
-        let found =
-            self.read("look up a table", move |rows| rows.location(&namespace, &name)).await?;
+        let found = self
+            .read("look up a table", move |rows| {
+                rows.location(&namespace, &name)
+            })
+            .await?;
         Ok(found.is_some())
     }
 
@@ -296,7 +222,11 @@ impl Catalog for SqlCatalog {
                 }
             })
             .await?;
-        if renamed { Ok(()) } else { Err(self.missing_table(src)) }
+        if renamed {
+            Ok(())
+        } else {
+            Err(self.missing_table(src))
+        }
     }
 
     async fn register_table(
@@ -332,13 +262,6 @@ impl Catalog for SqlCatalog {
     }
 }
 
-impl SqlCatalog {
-    /// Deletes a metadata file that nothing points at; what cannot be deleted does no harm.
-    async fn discard(&self, file: &str) {
-        let _ = self.file_io.delete(file).await;
-    }
-}
-
 fn drop_empty(rows: &Rows<'_>, name: &str, full: Error) -> rusqlite::Result<Outcome<()>> {
     let below = format!("{name}.");
     let has_children = rows.namespaces()?.iter().any(|it| it.starts_with(&below));
@@ -347,11 +270,6 @@ fn drop_empty(rows: &Rows<'_>, name: &str, full: Error) -> rusqlite::Result<Outc
     }
     rows.delete_namespace(name)?;
     Ok(Ok(()))
-}
-
-/// The namespace and name as they stand in the database.
-fn names(table: &TableIdent) -> (String, String) {
-    (table.namespace().to_string(), table.name().to_string())
 }
 
 /// Properties as they are stored: never none, since then the namespace would have no row.
@@ -363,8 +281,4 @@ fn stored(properties: &HashMap<String, String>) -> HashMap<String, String> {
         }
         false => properties.clone(),
     }
-}
-
-fn is_clash(cause: &rusqlite::Error) -> bool {
-    cause.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation)
 }

@@ -47,7 +47,9 @@ impl Database {
     /// Opens for reading; works for a read-only file in a read-only directory, too.
     pub(super) fn read(&self) -> Result<Session> {
         self.check_file()?;
-        let first = self.connect(OpenFlags::SQLITE_OPEN_READ_ONLY).and_then(|it| self.session(it));
+        let first = self
+            .connect(OpenFlags::SQLITE_OPEN_READ_ONLY)
+            .and_then(|it| self.session(it));
         match first {
             // A database in WAL mode wants to make files next to it, which a read-only directory
             // does not allow. With no log there, the file alone is the whole database.
@@ -68,7 +70,10 @@ impl Database {
     /// Makes a new catalog database in the layout of PyIceberg 0.12.
     pub(super) fn create(&self) -> Result<()> {
         let name = self.path.display();
-        let made = std::fs::OpenOptions::new().write(true).create_new(true).open(&self.path);
+        let made = std::fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&self.path);
         if let Err(cause) = made {
             let kind = match cause.kind() {
                 std::io::ErrorKind::AlreadyExists => ErrorKind::AlreadyExists,
@@ -105,8 +110,11 @@ impl Database {
                 format!("catalog database '{name}' is damaged: cannot {doing}"),
             )
             .with_source(cause),
-            _ => Error::new(ErrorKind::Io, format!("catalog database '{name}': cannot {doing}"))
-                .with_source(cause),
+            _ => Error::new(
+                ErrorKind::Io,
+                format!("catalog database '{name}': cannot {doing}"),
+            )
+            .with_source(cause),
         }
     }
 
@@ -121,8 +129,11 @@ impl Database {
                      Iceberg SQL catalog; it is never created by opening it"
                 ),
             ),
-            _ => Error::new(ErrorKind::Io, format!("catalog database '{name}' cannot be opened"))
-                .with_source(cause),
+            _ => Error::new(
+                ErrorKind::Io,
+                format!("catalog database '{name}' cannot be opened"),
+            )
+            .with_source(cause),
         })?;
         if meta.is_dir() {
             return Err(self.no_catalog("is a directory"));
@@ -131,8 +142,11 @@ impl Database {
         std::fs::File::open(&self.path)
             .and_then(|file| file.take(HEADER.len() as u64).read_to_end(&mut header))
             .map_err(|cause| {
-                Error::new(ErrorKind::Io, format!("catalog database '{name}' cannot be opened"))
-                    .with_source(cause)
+                Error::new(
+                    ErrorKind::Io,
+                    format!("catalog database '{name}' cannot be opened"),
+                )
+                .with_source(cause)
             })?;
         match header.as_slice() {
             found if found == HEADER => Ok(()),
@@ -148,7 +162,7 @@ impl Database {
         self.prepared(connection)
     }
 
-    fn read_immutable(&self) -> Result<Session> {
+    pub(super) fn read_immutable(&self) -> Result<Session> {
         let uri = url::Url::from_file_path(&self.path)
             .map_err(|()| self.no_catalog("has no absolute path"))?;
         let connection = Connection::open_with_flags(
@@ -168,11 +182,13 @@ impl Database {
         Ok(connection)
     }
 
-    /// There is no write-ahead log with something in it.
+    /// There is no write-ahead log and no rollback journal with something in it.
     fn has_no_log(&self) -> bool {
-        let mut log = self.path.clone().into_os_string();
-        log.push("-wal");
-        std::fs::metadata(log).map_or(true, |meta| meta.len() == 0)
+        ["-wal", "-journal"].iter().all(|suffix| {
+            let mut log = self.path.clone().into_os_string();
+            log.push(suffix);
+            std::fs::metadata(log).map_or(true, |meta| meta.len() == 0)
+        })
     }
 
     fn session(&self, connection: Connection) -> Result<Session> {
@@ -193,7 +209,11 @@ impl Database {
         }
         let has_namespaces = !self.columns(&connection, NAMESPACES)?.is_empty();
         let has_type = columns.contains("iceberg_type");
-        Ok(Session { connection, has_type, has_namespaces })
+        Ok(Session {
+            connection,
+            has_type,
+            has_namespaces,
+        })
     }
 
     fn columns(&self, connection: &Connection, table: &str) -> Result<BTreeSet<String>> {

@@ -33,7 +33,10 @@ pub(super) fn stage(
         return Ok(None);
     }
     let location = next_file(file, &built.metadata);
-    Ok(Some(Staged { metadata: built.metadata, location }))
+    Ok(Some(Staged {
+        metadata: built.metadata,
+        location,
+    }))
 }
 
 /// The file after `file`: `00003-<uuid>.metadata.json` after `00002-…`, in the same directory.
@@ -48,7 +51,9 @@ fn next_file(file: &str, metadata: &TableMetadata) -> MetadataLocation {
         .skip_while(|c| !c.is_ascii_digit())
         .take_while(char::is_ascii_digit)
         .collect();
-    let version = digits.parse::<i32>().map_or(0, |version| version.saturating_add(1));
+    let version = digits
+        .parse::<i32>()
+        .map_or(0, |version| version.saturating_add(1));
     let uuid = Uuid::new_v4();
     MetadataLocation::from_str(&format!("{directory}/{version:05}-{uuid}.metadata.json"))
         .map(|location| location.with_new_metadata(metadata))

@@ -7,6 +7,7 @@ mod catalog;
 mod database;
 mod metadata;
 mod rows;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod uri;
@@ -62,8 +63,11 @@ impl SqlCatalog {
     /// not exist. New tables go under `warehouse`.
     pub fn create(path: impl AsRef<Path>, name: &str, warehouse: &str) -> Result<Self> {
         let path = std::path::absolute(path.as_ref()).map_err(|cause| {
-            Error::new(ErrorKind::Invalid, format!("'{}' is no path", path.as_ref().display()))
-                .with_source(cause)
+            Error::new(
+                ErrorKind::Invalid,
+                format!("'{}' is no path", path.as_ref().display()),
+            )
+            .with_source(cause)
         })?;
         let database = Database::new(path, BUSY_TIMEOUT);
         database.create()?;
@@ -81,8 +85,9 @@ impl SqlCatalog {
         let file = uri::database_file(&options.uri)
             .map_err(|error| error.context(format_args!("catalog '{name}'")))?;
         let database = Database::new(file, busy_timeout);
-        let session =
-            database.read().map_err(|error| error.context(format_args!("catalog '{name}'")))?;
+        let session = database
+            .read()
+            .map_err(|error| error.context(format_args!("catalog '{name}'")))?;
         let names = rows::catalog_names(&session)
             .map_err(|cause| database.failed("read the catalogs' names", cause))?;
         let catalog_name = choose(options, &database, &names)?;
@@ -108,8 +113,9 @@ impl SqlCatalog {
         factory: ObjectStorageFactory,
     ) -> Self {
         let identity = format!("{name}@{}", database.path().display());
-        let file_io =
-            FileIOBuilder::new(Arc::new(factory)).with_prop("feast.catalog", identity).build();
+        let file_io = FileIOBuilder::new(Arc::new(factory))
+            .with_prop("feast.catalog", identity)
+            .build();
         Self {
             name: name.to_string(),
             catalog_name: catalog_name.into(),
@@ -133,10 +139,11 @@ impl SqlCatalog {
         let (database, catalog_name) = (self.database.clone(), Arc::clone(&self.catalog_name));
         let task = SpawnedTask::spawn_blocking(move || {
             let session = database.read()?;
-            work(&Rows::new(&session, &catalog_name))
-                .map_err(|cause| database.failed(doing, cause))
+            work(&Rows::new(&session, &catalog_name)).map_err(|cause| database.failed(doing, cause))
         });
-        task.await.map_err(stopped)?.map_err(|error| self.named(error))
+        task.await
+            .map_err(stopped)?
+            .map_err(|error| self.named(error))
     }
 
     /// Runs `work` in one transaction that nobody else can write beside; an error undoes it.
@@ -151,7 +158,9 @@ impl SqlCatalog {
             let worked = in_transaction(&session, &catalog_name, work);
             worked.map_err(|cause| database.failed(doing, cause))?
         });
-        task.await.map_err(stopped)?.map_err(|error| self.named(error))
+        task.await
+            .map_err(stopped)?
+            .map_err(|error| self.named(error))
     }
 
     fn named(&self, error: Error) -> Error {
@@ -178,10 +187,8 @@ fn in_transaction<T>(
     catalog_name: &str,
     work: impl FnOnce(&Rows<'_>) -> rusqlite::Result<Outcome<T>>,
 ) -> rusqlite::Result<Outcome<T>> {
-    let transaction = rusqlite::Transaction::new_unchecked(
-        &session.connection,
-        TransactionBehavior::Immediate,
-    )?;
+    let transaction =
+        rusqlite::Transaction::new_unchecked(&session.connection, TransactionBehavior::Immediate)?;
     let outcome = work(&Rows::new(session, catalog_name))?;
     match outcome.is_ok() {
         true => transaction.commit()?,
@@ -196,8 +203,16 @@ fn choose(
     database: &Database,
     names: &BTreeSet<String>,
 ) -> Result<String> {
-    let listed = || names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
-    let asked = CATALOG_NAME.iter().find_map(|key| options.properties.get(*key));
+    let listed = || {
+        names
+            .iter()
+            .map(|name| format!("'{name}'"))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let asked = CATALOG_NAME
+        .iter()
+        .find_map(|key| options.properties.get(*key));
     match (asked, names.len()) {
         (Some(asked), 0) => Ok(asked.clone()),
         (Some(asked), _) if names.contains(asked) => Ok(asked.clone()),
@@ -240,13 +255,19 @@ fn warehouse_location(name: &str, warehouse: &str) -> Result<String> {
         )
     };
     let absolute = std::path::absolute(trimmed).map_err(|_| invalid())?;
-    absolute.to_str().map(|path| path.trim_end_matches('/').to_string()).ok_or_else(invalid)
+    absolute
+        .to_str()
+        .map(|path| path.trim_end_matches('/').to_string())
+        .ok_or_else(invalid)
 }
 
 /// A warehouse on the local file system has to exist.
 fn check_warehouse(name: &str, location: &str) -> Result<()> {
     let path = match location.strip_prefix("file:") {
-        Some(rest) => rest.strip_prefix("//localhost").or(rest.strip_prefix("//")).unwrap_or(rest),
+        Some(rest) => rest
+            .strip_prefix("//localhost")
+            .or(rest.strip_prefix("//"))
+            .unwrap_or(rest),
         None if location.starts_with('/') => location,
         None => return Ok(()),
     };

@@ -12,7 +12,11 @@ use super::database::Session;
 
 /// The catalogs that have rows in the database.
 pub(super) fn catalog_names(session: &Session) -> Result<BTreeSet<String>> {
-    let mut names = strings(session, "SELECT DISTINCT catalog_name FROM iceberg_tables", &[])?;
+    let mut names = strings(
+        session,
+        "SELECT DISTINCT catalog_name FROM iceberg_tables",
+        &[],
+    )?;
     if session.has_namespaces {
         names.extend(strings(
             session,
@@ -55,13 +59,13 @@ impl<'a> Rows<'a> {
     /// The namespace, or one below it, has a table or a property.
     pub(super) fn namespace_exists(&self, namespace: &str) -> Result<bool> {
         let below = format!("{namespace}.");
-        Ok(self.namespaces()?.iter().any(|it| it == namespace || it.starts_with(&below)))
+        Ok(self
+            .namespaces()?
+            .iter()
+            .any(|it| it == namespace || it.starts_with(&below)))
     }
 
-    pub(super) fn namespace_properties(
-        &self,
-        namespace: &str,
-    ) -> Result<BTreeMap<String, String>> {
+    pub(super) fn namespace_properties(&self, namespace: &str) -> Result<BTreeMap<String, String>> {
         if !self.session.has_namespaces {
             return Ok(BTreeMap::new());
         }
@@ -70,7 +74,10 @@ impl<'a> Rows<'a> {
              WHERE catalog_name = ?1 AND namespace = ?2",
         )?;
         let found = statement.query_map(params![self.catalog, namespace], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?.unwrap_or_default()))
+            Ok((
+                row.get::<_, String>(0)?,
+                row.get::<_, Option<String>>(1)?.unwrap_or_default(),
+            ))
         })?;
         found.collect()
     }
@@ -118,7 +125,9 @@ impl<'a> Rows<'a> {
         );
         self.session
             .connection
-            .query_row(&sql, params![self.catalog, namespace, table], |row| row.get(0))
+            .query_row(&sql, params![self.catalog, namespace, table], |row| {
+                row.get(0)
+            })
             .optional()
     }
 
@@ -134,7 +143,9 @@ impl<'a> Rows<'a> {
                  metadata_location, previous_metadata_location) VALUES (?1, ?2, ?3, ?4, NULL)"
             }
         };
-        self.session.connection.execute(sql, params![self.catalog, namespace, table, location])?;
+        self.session
+            .connection
+            .execute(sql, params![self.catalog, namespace, table, location])?;
         Ok(())
     }
 
@@ -165,7 +176,11 @@ impl<'a> Rows<'a> {
              WHERE catalog_name = ?1 AND table_namespace = ?2 AND table_name = ?3{}",
             self.only_tables()
         );
-        Ok(self.session.connection.execute(&sql, params![self.catalog, namespace, table])? > 0)
+        Ok(self
+            .session
+            .connection
+            .execute(&sql, params![self.catalog, namespace, table])?
+            > 0)
     }
 
     pub(super) fn rename_table(&self, from: (&str, &str), to: (&str, &str)) -> Result<bool> {

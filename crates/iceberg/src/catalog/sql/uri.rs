@@ -93,7 +93,10 @@ mod tests {
     #[test]
     fn others_are_refused_by_name() {
         for (uri, what) in [
-            ("postgresql+psycopg2://me:hush@h/d", "names a postgresql database"),
+            (
+                "postgresql+psycopg2://me:hush@h/d",
+                "names a postgresql database",
+            ),
             ("mysql://h/d", "names a mysql database"),
             ("redis://h/d", "unknown scheme 'redis'"),
             ("sqlite://c.db", "three slashes"),

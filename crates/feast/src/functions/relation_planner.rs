@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the datafusion-feast authors
+
+//! Calls of our table functions in FROM, with named arguments and queries.
+
+use std::sync::Arc;
+
+use datafusion::common::{Result, ScalarValue, TableReference, plan_err};
+use datafusion::logical_expr::planner::{PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning};
+use datafusion::logical_expr::{Expr, Extension, LogicalPlan, LogicalPlanBuilder, lit};
+use datafusion::sql::sqlparser::ast::{self, ObjectName, TableFactor, TableFunctionArgs};
+
+use super::PIT_JOIN;
+use super::arguments::{Argument, arguments, folded, literal};
+use super::name_entities::is_function;
+use super::pit_join_function::{named_entities, read_options, scan};
+use crate::ddl::did_you_mean;
+use crate::ops::pit_join::{OPTIONS, PitJoinRequest, pit_join};
+use crate::ops::{FunctionSignature, function_signatures};
+use crate::session::{FeastScope, wait};
+
+/// Plans `feast_…(…)` with arguments by name or position; `feast_pit_join` becomes a node of the plan around it.
+#[derive(Debug)]
+pub(crate) struct FeastRelationPlanner {
+    scope: FeastScope,
+}
+
+impl FeastRelationPlanner {
+    pub(crate) fn new(scope: FeastScope) -> Self {
+        Self { scope }
+    }
+
+    fn plan_pit_join(
+        &self,
+        call: &TableFunctionArgs,
+        context: &mut dyn RelationPlannerContext,
+    ) -> Result<LogicalPlan> {
+        let mut values: [Option<ast::Expr>; 2] = [None, None];
+        let mut options: Vec<(String, ScalarValue)> = Vec::new();
+        for (at, Argument { name, value }) in arguments(PIT_JOIN, call, context)?.into_iter().enumerate() {
+            let name = match (name, at) {
+                (Some(name), _) => name,
+                (None, 0) => "entities".to_owned(),
+                (None, 1) => "features".to_owned(),
+                (None, at) => match OPTIONS.get(at - 2) {
+                    Some(option) => (*option).to_owned(),
+                    None => return plan_err!("feast_pit_join takes at most {} arguments", OPTIONS.len() + 2),
+                },
+            };
+            let place = match name.as_str() {
+                "entities" => 0,
+                "features" => 1,
+                _ => {
+                    let value = literal(PIT_JOIN, &name, value, context)?;
+                    let is_options = at == 2 && matches!(value, ScalarValue::Struct(_) | ScalarValue::Map(_));
+                    if is_options {
+                        options.extend(read_options(&value)?);
+                    } else {
+                        options.push((name, value));
+                    }
+                    continue;
+                }
+            };
+            if values[place].replace(value).is_some() {
+                return plan_err!("feast_pit_join: argument {name} is given twice");
+            }
+        }
+        let [Some(entities), Some(features)] = values else {
+            return plan_err!(
+                "feast_pit_join needs entities and features: feast_pit_join(entities => (SELECT …), features => ['view:feature'])"
+            );
+        };
+        let features = literal(PIT_JOIN, "features", features, context)?;
+        let request = PitJoinRequest::try_new(&features, &options)?;
+        let entities = self.plan_entities(entities, context)?;
+        let join = wait(pit_join(&self.scope, entities, &request))?;
+        Ok(LogicalPlan::Extension(Extension { node: Arc::new(join) }))
+    }
+
+    fn plan_entities(&self, entities: ast::Expr, context: &mut dyn RelationPlannerContext) -> Result<LogicalPlan> {
+        match entities {
+            ast::Expr::Subquery(subquery) => {
+                context.plan(TableFactor::Derived { lateral: false, subquery, alias: None, sample: None })
+            }
+            ast::Expr::Identifier(ident) => self.plan_named(ObjectName::from(vec![ident]), context),
+            ast::Expr::CompoundIdentifier(parts) => self.plan_named(ObjectName::from(parts), context),
+            other => {
+                let name = literal(PIT_JOIN, "entities", other, context)?;
+                wait(named_entities(&self.scope, &name))
+            }
+        }
+    }
+
+    /// A CTE of the statement, else a table of the session.
+    fn plan_named(&self, name: ObjectName, context: &mut dyn RelationPlannerContext) -> Result<LogicalPlan> {
+        let reference: TableReference = context.object_name_to_table_reference(name.clone())?;
+        let factor = TableFactor::Table {
+            name,
+            alias: None,
+            args: None,
+            with_hints: vec![],
+            version: None,
+            with_ordinality: false,
+            partitions: vec![],
+            json_path: None,
+            sample: None,
+            index_hints: vec![],
+        };
+        match context.plan(factor) {
+            Ok(plan) => Ok(plan),
+            Err(_) => wait(scan(&self.scope, reference)),
+        }
+    }
+
+    /// A call of another function: arguments by name are put in their places, those left out get their defaults.
+    fn plan_function(
+        &self,
+        signature: &FunctionSignature,
+        call: &TableFunctionArgs,
+        context: &mut dyn RelationPlannerContext,
+    ) -> Result<LogicalPlan> {
+        let mut values: Vec<Option<Expr>> = vec![None; signature.parameters.len()];
+        for (at, Argument { name, value }) in arguments(signature.name, call, context)?.into_iter().enumerate() {
+            let place = match &name {
+                None if at < values.len() => at,
+                None => {
+                    return plan_err!(
+                        "{} takes {} arguments, got {}: {}",
+                        signature.name,
+                        values.len(),
+                        call.args.len(),
+                        signature
+                    );
+                }
+                Some(name) => match signature.parameters.iter().position(|p| p.name == name) {
+                    Some(place) => place,
+                    None => {
+                        return plan_err!(
+                            "{} has no argument {name}{}; expected {signature}",
+                            signature.name,
+                            did_you_mean(name, signature.parameters.iter().map(|p| p.name))
+                        );
+                    }
+                },
+            };
+            if values[place].replace(folded(value, context)?).is_some() {
+                return plan_err!("{}: argument {} is given twice", signature.name, signature.parameters[place].name);
+            }
+        }
+        let mut arguments = Vec::with_capacity(values.len());
+        for (value, parameter) in values.into_iter().zip(signature.parameters) {
+            match (value, parameter.default()) {
+                (Some(value), _) => arguments.push(value),
+                (None, Some(default)) => arguments.push(lit(default)),
+                (None, None) => {
+                    return plan_err!("{} needs argument {}; expected {signature}", signature.name, parameter.name);
+                }
+            }
+        }
+        let source = context.context_provider().get_table_function_source(signature.name, arguments)?;
+        LogicalPlanBuilder::scan(signature.name, source, None)?.build()
+    }
+}
+
+impl RelationPlanner for FeastRelationPlanner {
+    fn plan_relation(
+        &self,
+        relation: TableFactor,
+        context: &mut dyn RelationPlannerContext,
+    ) -> Result<RelationPlanning> {
+        let TableFactor::Table { name, args: Some(call), alias, .. } = &relation else {
+            return Ok(RelationPlanning::Original(Box::new(relation)));
+        };
+        let plan = if is_function(name, PIT_JOIN) {
+            self.plan_pit_join(call, context)?
+        } else if let Some(signature) = function_signatures().iter().find(|s| is_function(name, s.name)) {
+            self.plan_function(signature, call, context)?
+        } else {
+            return Ok(RelationPlanning::Original(Box::new(relation)));
+        };
+        let alias = alias.clone();
+        Ok(RelationPlanning::Planned(Box::new(PlannedRelation { plan, alias })))
+    }
+}

@@ -1,0 +1,469 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the datafusion-feast authors
+
+//! Creating, showing, describing and dropping definitions.
+
+use super::*;
+
+const DRIVER: &str = "CREATE ENTITY driver JOIN KEY (driver_id BIGINT) COMMENT 'who drives'";
+const VIEW: &str = "CREATE FEATURE VIEW driver_stats ENTITIES (driver) FROM rides \
+    TIMESTAMP event_timestamp CREATED TIMESTAMP created TIE BREAK (seq) \
+    FIELD MAPPING (conv_rate AS rate) TTL INTERVAL '7 days' TAGS (team 'a')";
+const SERVICE: &str = "CREATE FEATURE SERVICE ranking AS (driver_stats (rate, \"Rating\") AS d ON (driver_id = origin))";
+
+#[tokio::test]
+async fn definitions_are_listed() {
+    let feast = session().await;
+    run(&feast, &[DRIVER, VIEW, SERVICE]).await;
+    assert_eq!(
+        table(&feast, "SHOW ENTITIES").await,
+        "\
++--------+-----------+------------+-------------+-------+------+
+| name   | join_key  | value_type | description | owner | tags |
++--------+-----------+------------+-------------+-------+------+
+| driver | driver_id | INT64      | who drives  |       | {}   |
++--------+-----------+------------+-------------+-------+------+"
+    );
+    let views = table(
+        &feast,
+        "SELECT name, entities, join_keys, ttl, source, tie_break, online, tags \
+         FROM feast.registry.feature_views",
+    )
+    .await;
+    assert_eq!(
+        views,
+        "\
++--------------+----------+-------------+--------+-------------------------+-----------+--------+-----------+
+| name         | entities | join_keys   | ttl    | source                  | tie_break | online | tags      |
++--------------+----------+-------------+--------+-------------------------+-----------+--------+-----------+
+| driver_stats | [driver] | [driver_id] | 7 days | datafusion.public.rides | [seq]     | true   | {team: a} |
++--------------+----------+-------------+--------+-------------------------+-----------+--------+-----------+"
+    );
+    assert_eq!(
+        table(&feast, "SELECT name, value_type FROM feast_features()").await,
+        "\
++--------+------------+
+| name   | value_type |
++--------+------------+
+| rate   | DOUBLE     |
+| trips  | INT32      |
+| Rating | FLOAT      |
++--------+------------+"
+    );
+    assert_eq!(
+        table(
+            &feast,
+            "SELECT feature_views, features FROM feast_feature_services()"
+        )
+        .await,
+        "\
++---------------+--------------------+
+| feature_views | features           |
++---------------+--------------------+
+| [d]           | [d:rate, d:Rating] |
++---------------+--------------------+"
+    );
+    assert_eq!(
+        table(
+            &feast,
+            "SELECT name, kind, source, field_mapping FROM feast_data_sources()"
+        )
+        .await,
+        "\
++--------------+-------+-------------------------+-------------------+
+| name         | kind  | source                  | field_mapping     |
++--------------+-------+-------------------------+-------------------+
+| driver_stats | table | datafusion.public.rides | {conv_rate: rate} |
++--------------+-------+-------------------------+-------------------+"
+    );
+}
+
+#[tokio::test]
+async fn the_same_rows_in_every_spelling() {
+    let feast = session().await;
+    run(&feast, &[DRIVER, VIEW, SERVICE]).await;
+    for (statement, name) in [
+        ("SHOW ENTITIES", "entities"),
+        ("SHOW FEATURE VIEWS", "feature_views"),
+        ("SHOW FEATURE SERVICES", "feature_services"),
+        ("SHOW DATA SOURCES", "data_sources"),
+    ] {
+        let shown = table(&feast, statement).await;
+        let function = table(&feast, &format!("SELECT * FROM feast_{name}()")).await;
+        let view = table(&feast, &format!("SELECT * FROM feast.registry.{name}")).await;
+        assert_eq!(shown, function);
+        assert_eq!(shown, view);
+    }
+    let none = rows(&feast, "SHOW ENTITIES LIKE 'x%'").await.unwrap();
+    assert_eq!(none.iter().map(RecordBatch::num_rows).sum::<usize>(), 0);
+    let one = rows(&feast, "SHOW ENTITIES LIKE 'dr%'").await.unwrap();
+    assert_eq!(one.iter().map(RecordBatch::num_rows).sum::<usize>(), 1);
+}
+
+#[tokio::test]
+async fn describe_tells_each_column() {
+    let feast = session().await;
+    run(&feast, &[DRIVER, VIEW, SERVICE]).await;
+    assert_eq!(
+        table(&feast, "DESCRIBE FEATURE VIEW driver_stats").await,
+        "\
++-----------------+--------------+------------+--------------+-------------+
+| column_name     | role         | value_type | feature_view | description |
++-----------------+--------------+------------+--------------+-------------+
+| driver_id       | join key     | INT64      | driver_stats |             |
+| event_timestamp | event time   |            | driver_stats |             |
+| created         | created time |            | driver_stats |             |
+| seq             | tie-break    |            | driver_stats |             |
+| rate            | feature      | DOUBLE     | driver_stats |             |
+| trips           | feature      | INT32      | driver_stats |             |
+| Rating          | feature      | FLOAT      | driver_stats |             |
++-----------------+--------------+------------+--------------+-------------+"
+    );
+    assert_eq!(
+        table(
+            &feast,
+            "SELECT * FROM feast_describe('feature_service', 'ranking')"
+        )
+        .await,
+        "\
++-------------+----------+------------+--------------+-------------+
+| column_name | role     | value_type | feature_view | description |
++-------------+----------+------------+--------------+-------------+
+| origin      | join key | INT64      | d            |             |
+| rate        | feature  | DOUBLE     | d            |             |
+| Rating      | feature  | FLOAT      | d            |             |
++-------------+----------+------------+--------------+-------------+"
+    );
+    assert!(
+        table(&feast, "DESCRIBE ENTITY driver")
+            .await
+            .contains("who drives")
+    );
+}
+
+#[tokio::test]
+async fn show_create_makes_the_same_object_again() {
+    let feast = session().await;
+    run(&feast, &[DRIVER, VIEW, SERVICE]).await;
+    let mut statements = Vec::new();
+    for object in [
+        "ENTITY driver",
+        "FEATURE VIEW driver_stats",
+        "FEATURE SERVICE ranking",
+    ] {
+        let sql = format!("SHOW CREATE {object}");
+        statements.push((sql.clone(), text(&feast, &sql, "statement").await));
+    }
+    run(
+        &feast,
+        &[
+            "DROP FEATURE SERVICE ranking",
+            "DROP FEATURE VIEW driver_stats",
+            "DROP ENTITY driver",
+        ],
+    )
+    .await;
+    assert_eq!(
+        rows(&feast, "SHOW DATA SOURCES").await.unwrap()[0].num_rows(),
+        0
+    );
+    for (show, create) in statements {
+        run(&feast, &[&create]).await;
+        assert_eq!(text(&feast, &show, "statement").await, create);
+    }
+}
+
+#[tokio::test]
+async fn modes_decide_what_happens_to_an_existing_object() {
+    let feast = session().await;
+    run(&feast, &[DRIVER, VIEW, SERVICE]).await;
+    assert_eq!(
+        error(&feast, DRIVER).await,
+        "entity driver already exists; use CREATE OR REPLACE ENTITY to change it, or IF NOT \
+         EXISTS to keep it"
+    );
+    assert!(
+        error(&feast, VIEW)
+            .await
+            .starts_with("feature view driver_stats already exists")
+    );
+    assert!(
+        error(&feast, SERVICE)
+            .await
+            .starts_with("feature service ranking already exists")
+    );
+    run(
+        &feast,
+        &[
+            "CREATE ENTITY IF NOT EXISTS driver JOIN KEY (other TEXT)",
+            "CREATE FEATURE VIEW IF NOT EXISTS driver_stats FROM nowhere TIMESTAMP t",
+            "CREATE OR REPLACE ENTITY driver JOIN KEY (driver_id INT)",
+            "CREATE OR REPLACE FEATURE VIEW driver_stats ENTITIES (driver) \
+             FEATURES (rate DOUBLE, \"Rating\" DOUBLE COMMENT 'stars') FROM rides \
+             TIMESTAMP event_timestamp FIELD MAPPING (conv_rate AS rate) OFFLINE ONLY",
+        ],
+    )
+    .await;
+    assert_eq!(text(&feast, "SHOW ENTITIES", "value_type").await, "INT32");
+    let create = text(&feast, "SHOW CREATE FEATURE VIEW driver_stats", "statement").await;
+    assert_eq!(
+        create,
+        "CREATE FEATURE VIEW driver_stats\n  ENTITIES (driver)\n  \
+         FEATURES (rate DOUBLE, \"Rating\" DOUBLE COMMENT 'stars')\n  \
+         FROM datafusion.public.rides TIMESTAMP event_timestamp\n  \
+         FIELD MAPPING (conv_rate AS rate)\n  OFFLINE ONLY"
+    );
+    assert_eq!(
+        error(
+            &feast,
+            "CREATE OR REPLACE ENTITY driver JOIN KEY (id BIGINT)"
+        )
+        .await,
+        "entity driver: the join key cannot change from driver_id to id, since feature view \
+         driver_stats uses it; drop the view first, or make another entity"
+    );
+    assert_eq!(
+        error(
+            &feast,
+            "CREATE OR REPLACE ENTITY driver JOIN KEY (driver_id TEXT)"
+        )
+        .await,
+        "entity driver: the type VARCHAR does not fit feature view driver_stats, whose key \
+         driver_id is BIGINT; drop the view first, or make another entity"
+    );
+}
+
+#[tokio::test]
+async fn what_is_used_stays() {
+    let feast = session().await;
+    run(&feast, &[DRIVER, VIEW, SERVICE]).await;
+    let message = error(&feast, "DROP ENTITY driver").await;
+    assert!(message.contains("driver_stats"), "{message}");
+    let message = error(&feast, "DROP FEATURE VIEW driver_stats").await;
+    assert!(message.contains("ranking"), "{message}");
+    assert_eq!(
+        error(&feast, "DROP FEATURE VIEW driver_stat").await,
+        "feature view driver_stat does not exist; did you mean driver_stats?"
+    );
+    assert_eq!(
+        error(&feast, "DESCRIBE FEATURE SERVICE zzz").await,
+        "feature service zzz does not exist; feature services: ranking"
+    );
+    run(
+        &feast,
+        &[
+            "DROP FEATURE SERVICE IF EXISTS zzz",
+            "DROP FEATURE SERVICE ranking",
+        ],
+    )
+    .await;
+    assert_eq!(
+        error(&feast, "SHOW CREATE FEATURE SERVICE ranking").await,
+        "feature service ranking does not exist; there are no feature services"
+    );
+}
+
+#[tokio::test]
+async fn an_entity_without_a_type_takes_it_from_the_source() {
+    let feast = session().await;
+    run(
+        &feast,
+        &[
+            "CREATE ENTITY driver_id",
+            "CREATE FEATURE VIEW v ENTITIES (driver_id) FROM rides TIMESTAMP created",
+            "CREATE FEATURE VIEW w FROM odd FEATURES (rate DOUBLE) TIMESTAMP day",
+        ],
+    )
+    .await;
+    assert_eq!(text(&feast, "SHOW ENTITIES", "value_type").await, "UNKNOWN");
+    assert_eq!(
+        text(&feast, "DESCRIBE FEATURE VIEW v", "value_type").await,
+        "INT64"
+    );
+    assert_eq!(
+        text(&feast, "SHOW CREATE ENTITY driver_id", "statement").await,
+        "CREATE ENTITY driver_id JOIN KEY (driver_id)"
+    );
+}
+
+#[tokio::test]
+async fn a_view_is_checked_against_its_source() {
+    let feast = session().await;
+    run(
+        &feast,
+        &[
+            DRIVER,
+            "CREATE ENTITY id JOIN KEY (id BIGINT)",
+            "CREATE ENTITY rate",
+            "CREATE ENTITY other JOIN KEY (driver_id)",
+        ],
+    )
+    .await;
+    let cases = [
+        (
+            "FROM rides TIMESTAMP event_timestmp",
+            "event time column event_timestmp is not in datafusion.public.rides; did you mean event_timestamp?",
+        ),
+        (
+            "FROM rides TIMESTAMP trips",
+            "event time column trips of datafusion.public.rides is INT32 (Int32); it must be a timestamp or a date",
+        ),
+        (
+            "FROM rides TIMESTAMP created CREATED TIMESTAMP seq",
+            "created time column seq of datafusion.public.rides is INT64 (Int64); it must be a timestamp or a date",
+        ),
+        (
+            "FROM odd TIMESTAMP day TIE BREAK (zz)",
+            "tie-break column zz is not in datafusion.public.odd; columns: at, day, id, rate",
+        ),
+        (
+            "ENTITIES (driver) FROM odd TIMESTAMP day",
+            "join key of entity driver: column driver_id is not in datafusion.public.odd; columns: at, day, id, rate",
+        ),
+        (
+            "ENTITIES (rate) FROM odd TIMESTAMP day",
+            "join key rate of datafusion.public.odd is DOUBLE (Float64), which cannot be a key; use a column of an integer, string, binary, date, timestamp, decimal or UUID type",
+        ),
+        (
+            "ENTITIES (id) FROM odd TIMESTAMP day",
+            "join key id of datafusion.public.odd is STRING (Utf8), but entity id declares it BIGINT; declare the entity with the column's type, or cast the column",
+        ),
+        (
+            "ENTITIES (driver, driver) FROM rides TIMESTAMP created",
+            "entity driver is named twice; keep one",
+        ),
+        (
+            "ENTITIES (driver, other) FROM rides TIMESTAMP created",
+            "entities driver and other have the same join key driver_id; keep one",
+        ),
+        (
+            "FROM odd TIMESTAMP day",
+            "column at of datafusion.public.odd is Time64(ns), which no Feast type holds; name the features in FEATURES (name type, …), or cast the column",
+        ),
+        (
+            "FEATURES (rating DOUBLE) FROM rides TIMESTAMP created",
+            "feature column rating is not in datafusion.public.rides; did you mean \"Rating\"?",
+        ),
+        (
+            "FEATURES (conv_rate FLOAT) FROM rides TIMESTAMP created",
+            "feature conv_rate is declared FLOAT, but column conv_rate of datafusion.public.rides is DOUBLE (Float64); declare it DOUBLE",
+        ),
+        (
+            "FEATURES (trips BIGINT, trips BIGINT) FROM rides TIMESTAMP created",
+            "feature trips is named twice; keep one",
+        ),
+        (
+            "ENTITIES (driver) FEATURES (driver_id BIGINT) FROM rides TIMESTAMP created",
+            "driver_id is a join key; leave it out of FEATURES",
+        ),
+        (
+            "FROM rides TIMESTAMP created FIELD MAPPING (trip AS t)",
+            "FIELD MAPPING column trip is not in datafusion.public.rides; did you mean trips?",
+        ),
+        (
+            "FROM rides TIMESTAMP created FIELD MAPPING (trips AS seq)",
+            "two columns of datafusion.public.rides are called seq after FIELD MAPPING; give each its own name",
+        ),
+        (
+            "FROM rides TIMESTAMP created FIELD MAPPING (trips AS a, trips AS b)",
+            "FIELD MAPPING names column trips twice; keep one",
+        ),
+        (
+            "FEATURES (conv_rate DOUBLE) FROM rides TIMESTAMP created FIELD MAPPING (conv_rate AS rate)",
+            "feature column conv_rate is not in datafusion.public.rides",
+        ),
+    ];
+    for (clauses, message) in cases {
+        let found = error(&feast, &format!("CREATE FEATURE VIEW v {clauses}")).await;
+        let message = format!("feature view v: {message}");
+        assert!(
+            found.starts_with(&message),
+            "{clauses}\n  {found}\n  {message}"
+        );
+    }
+    assert_eq!(
+        error(
+            &feast,
+            "CREATE FEATURE VIEW v ENTITIES (drver) FROM rides TIMESTAMP created"
+        )
+        .await,
+        "entity drver does not exist; did you mean driver?"
+    );
+    let missing = error(&feast, "CREATE FEATURE VIEW v FROM ridez TIMESTAMP created").await;
+    assert!(
+        missing.contains("ridez") && missing.contains("rides"),
+        "{missing}"
+    );
+    let missing = error(
+        &feast,
+        "CREATE FEATURE VIEW v FROM 'no/file.parquet' TIMESTAMP t",
+    )
+    .await;
+    assert!(missing.contains("no/file.parquet"), "{missing}");
+    assert_eq!(
+        rows(&feast, "SHOW FEATURE VIEWS").await.unwrap()[0].num_rows(),
+        0
+    );
+    assert_eq!(
+        error(&feast, "CREATE ENTITY e JOIN KEY (k DOUBLE)").await,
+        "entity e: join key k is declared DOUBLE, which cannot be a key; use an integer, string, \
+         binary, date, timestamp, decimal or UUID type"
+    );
+}
+
+#[tokio::test]
+async fn a_service_is_checked_against_its_views() {
+    let feast = session().await;
+    run(&feast, &[DRIVER, VIEW]).await;
+    let cases = [
+        (
+            "driver_stat",
+            "feature view driver_stat does not exist; did you mean driver_stats?",
+        ),
+        (
+            "driver_stats (rat)",
+            "feature service s: feature view driver_stats has no feature rat; did you mean rate?",
+        ),
+        (
+            "driver_stats (rate, rate)",
+            "feature service s: feature rate of driver_stats is named twice; keep one",
+        ),
+        (
+            "driver_stats, driver_stats",
+            "feature service s: two items are called driver_stats; give one of them another name with AS",
+        ),
+        (
+            "driver_stats ON (driver = x)",
+            "feature service s: feature view driver_stats has no join key driver; did you mean driver_id?",
+        ),
+        (
+            "driver_stats ON (driver_id = x, driver_id = y)",
+            "feature service s: join key driver_id of driver_stats is mapped twice; keep one",
+        ),
+    ];
+    for (items, message) in cases {
+        let found = error(&feast, &format!("CREATE FEATURE SERVICE s AS ({items})")).await;
+        assert_eq!(found, message);
+    }
+    run(
+        &feast,
+        &["CREATE FEATURE SERVICE s AS (driver_stats, driver_stats AS o ON (driver_id = o))"],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn views_over_one_table_have_a_source_each() {
+    let feast = session().await;
+    run(
+        &feast,
+        &[
+            DRIVER,
+            "CREATE FEATURE VIEW a ENTITIES (driver) FROM rides TIMESTAMP created",
+            "CREATE FEATURE VIEW b ENTITIES (driver) FROM rides TIMESTAMP event_timestamp",
+            "DROP FEATURE VIEW a",
+        ],
+    )
+    .await;
+    assert_eq!(text(&feast, "SHOW DATA SOURCES", "name").await, "b");
+}

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the datafusion-feast authors
+
+//! Random point-in-time joins against the oracle.
+//!
+//! `FEAST_ORACLE_SCENARIOS` says how many (2,000), `FEAST_ORACLE_SEED` where to begin (0); scenario `i`
+//! has seed `first + i`, so one that failed runs alone with its own seed and a count of 1. What fails
+//! is made smaller before it is shown.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arrow::array::RecordBatch;
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::datasource::MemTable;
+use datafusion::sql::TableReference;
+use datafusion_feast::FeastContext;
+use feast_testkit::compare::{RowOrder, compare};
+use feast_testkit::scenario::{ENTITY_TABLE, Scenario, Table};
+use futures::future::join_all;
+
+const SCENARIOS: u64 = 2_000;
+/// So many scenarios that fail are made small and shown.
+const SHOWN: usize = 3;
+/// So many smaller scenarios are tried before the smallest is shown.
+const REDUCTIONS: usize = 400;
+
+#[derive(Debug, Clone, Copy)]
+struct Setting {
+    partitions: usize,
+    batch_size: usize,
+}
+
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "target_partitions {}, batch_size {}",
+            self.partitions, self.batch_size
+        )
+    }
+}
+
+const SETTINGS: [Setting; 4] = [
+    Setting {
+        partitions: 1,
+        batch_size: 8192,
+    },
+    Setting {
+        partitions: 4,
+        batch_size: 2,
+    },
+    Setting {
+        partitions: 4,
+        batch_size: 8192,
+    },
+    Setting {
+        partitions: 1,
+        batch_size: 2,
+    },
+];
+
+#[test]
+fn pit_join_agrees_with_oracle() {
+    let first = number("FEAST_ORACLE_SEED", 0);
+    let scenarios = number("FEAST_ORACLE_SCENARIOS", SCENARIOS);
+    // Plans of unoptimised builds are deep.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_stack_size(16 << 20)
+        .build()
+        .unwrap();
+    let failures = runtime.block_on(all(first, scenarios));
+    println!(
+        "{scenarios} scenarios from seed {first}, each in {} settings",
+        SETTINGS.len()
+    );
+    if failures.is_empty() {
+        return;
+    }
+    let shown: Vec<String> = failures
+        .iter()
+        .take(SHOWN)
+        .map(|failure| runtime.block_on(explain(failure)))
+        .collect();
+    let seeds: Vec<_> = failures
+        .iter()
+        .map(|failure| failure.scenario.seed.to_string())
+        .collect();
+    panic!(
+        "{} of {scenarios} scenarios from seed {first} differ from the oracle: seeds {}\n\n{}",
+        failures.len(),
+        seeds.join(", "),
+        shown.join("\n\n")
+    );
+}
+
+fn number(variable: &str, otherwise: u64) -> u64 {
+    match std::env::var(variable) {
+        Ok(text) => text
+            .parse()
+            .unwrap_or_else(|_| panic!("{variable}={text} is no number")),
+        Err(_) => otherwise,
+    }
+}
+
+struct Failure {
+    scenario: Scenario,
+    reason: String,
+}
+
+/// Runs all scenarios, as many at a time as there are cores.
+async fn all(first: u64, scenarios: u64) -> Vec<Failure> {
+    let next = Arc::new(AtomicU64::new(0));
+    let workers = std::thread::available_parallelism().map_or(2, usize::from);
+    let worker = || {
+        let next = Arc::clone(&next);
+        async move {
+            let mut failures = Vec::new();
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= scenarios {
+                    return failures;
+                }
+                let scenario = Scenario::draw(first.wrapping_add(number)).unwrap();
+                if let Err(reason) = guarded(scenario.clone()).await {
+                    failures.push(Failure { scenario, reason });
+                }
+            }
+        }
+    };
+    let tasks: Vec<_> = (0..workers).map(|_| SpawnedTask::spawn(worker())).collect();
+    let found = join_all(tasks.into_iter().map(SpawnedTask::join)).await;
+    let mut failures: Vec<Failure> = found.into_iter().flat_map(Result::unwrap).collect();
+    failures.sort_by_key(|failure| failure.scenario.seed);
+    failures
+}
+
+/// A scenario in a task of its own, so that a panic is a failure like any other.
+async fn guarded(scenario: Scenario) -> Result<(), String> {
+    match SpawnedTask::spawn(async move { agrees(&scenario).await })
+        .join()
+        .await
+    {
+        Ok(result) => result,
+        Err(panic) => Err(format!("it panicked: {panic}")),
+    }
+}
+
+async fn agrees(scenario: &Scenario) -> Result<(), String> {
+    let expected = scenario.expected().map_err(text)?;
+    let feast = FeastContext::builder().build().await.map_err(text)?;
+    register(&feast, ENTITY_TABLE, &scenario.entity)?;
+    for view in &scenario.views {
+        register(&feast, &view.source_name(), &view.source)?;
+    }
+    for definition in scenario.definitions() {
+        run(&feast, &definition).await?;
+    }
+    for setting in SETTINGS {
+        let Setting {
+            partitions,
+            batch_size,
+        } = setting;
+        run(
+            &feast,
+            &format!("SET datafusion.execution.target_partitions = {partitions}"),
+        )
+        .await?;
+        run(
+            &feast,
+            &format!("SET datafusion.execution.batch_size = {batch_size}"),
+        )
+        .await?;
+        one_setting(&feast, scenario, &expected)
+            .await
+            .map_err(|reason| format!("with {setting}: {reason}"))?;
+    }
+    Ok(())
+}
+
+async fn one_setting(
+    feast: &FeastContext,
+    scenario: &Scenario,
+    expected: &RecordBatch,
+) -> Result<(), String> {
+    let frame = feast.sql(&scenario.call()).await.map_err(text)?;
+    let schema = Arc::clone(frame.schema().inner());
+    let rows = frame.collect().await.map_err(text)?;
+    let order = if scenario.is_ordered() {
+        RowOrder::Exact
+    } else {
+        RowOrder::Any
+    };
+    compare(expected, &schema, &rows, order).map_err(text)
+}
+
+async fn run(feast: &FeastContext, sql: &str) -> Result<(), String> {
+    let failed = |error: datafusion::error::DataFusionError| format!("{sql}\n  {error}");
+    feast
+        .sql(sql)
+        .await
+        .map_err(failed)?
+        .collect()
+        .await
+        .map_err(failed)?;
+    Ok(())
+}
+
+fn register(feast: &FeastContext, table: &str, rows: &Table) -> Result<(), String> {
+    let provider =
+        MemTable::try_new(Arc::clone(&rows.schema), rows.partitions.clone()).map_err(text)?;
+    let reference = TableReference::bare(table);
+    feast
+        .session()
+        .register_table(reference, Arc::new(provider))
+        .map_err(text)?;
+    Ok(())
+}
+
+/// The smallest scenario found that still fails, with the way to see the whole one again.
+async fn explain(failure: &Failure) -> String {
+    let (mut scenario, mut reason) = (failure.scenario.clone(), failure.reason.clone());
+    let mut tries = 0;
+    'smaller: while tries < REDUCTIONS {
+        for candidate in scenario.reductions().unwrap() {
+            tries += 1;
+            if let Err(still) = guarded(candidate.clone()).await {
+                (scenario, reason) = (candidate, still);
+                continue 'smaller;
+            }
+            if tries >= REDUCTIONS {
+                break;
+            }
+        }
+        break;
+    }
+    let seed = scenario.seed;
+    format!(
+        "FEAST_ORACLE_SEED={seed} FEAST_ORACLE_SCENARIOS=1 shows it again; as small as it gets:\n\
+         {reason}\n{scenario}"
+    )
+}
+
+fn text(error: impl ToString) -> String {
+    error.to_string()
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the datafusion-feast authors
+
+//! Where a test file finds its input, and what it calls things that differ from run to run.
+//!
+//! | name | stands for |
+//! |---|---|
+//! | `${WORK_DIR}` | an empty folder of the file's own |
+//! | `${LAKE}` | a copy of `tests/data/pyiceberg/v0_12`, besides three tables that Spark wrote |
+//! | `${OLD_LAKE}` | a copy of `tests/data/pyiceberg/v0_10` |
+//! | `${driver_stats@1}` | the id of the first snapshot of `features.driver_stats` in `${LAKE}`, and so on |
+//! | `${driver_stats@1.time}` | the instant of that snapshot, with milliseconds |
+//! | `${REGISTRIES}` | `crates/registry/tests/data`, copied |
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, SecondsFormat};
+use feast_testkit::relocate::{fixture, place, register_table};
+use serde_json::Value as Json;
+use tempfile::TempDir;
+
+/// Tables of Spark that stand in namespace `spark` of `${LAKE}`.
+const SPARK: [&str; 3] =
+    ["spark_eqdel_v2", "spark_part_hour", "spark_data_files_avro_orc_parquet"];
+
+/// A folder with what a test file mentions, gone with this value.
+pub(crate) struct Place {
+    _folder: TempDir,
+    names: Vec<(String, String)>,
+}
+
+impl Place {
+    /// Puts in place what `text` mentions.
+    pub(crate) fn of(text: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let mut place = Self { _folder: folder, names: Vec::new() };
+        place.folder("WORK_DIR", root.join("work"), |dir| fs::create_dir(dir).unwrap());
+        if text.contains("${LAKE}") {
+            place.folder("LAKE", root.join("lake"), lake);
+            place.snapshots(&root.join("lake/expected.json"));
+        }
+        if text.contains("${OLD_LAKE}") {
+            place.folder("OLD_LAKE", root.join("old_lake"), |dir| {
+                self::place(&fixture("pyiceberg/v0_10"), dir).unwrap();
+            });
+        }
+        if text.contains("${REGISTRIES}") {
+            place.folder("REGISTRIES", root.join("registries"), registries);
+        }
+        place
+    }
+
+    fn folder(&mut self, name: &str, path: PathBuf, make: impl Fn(&Path)) {
+        make(&path);
+        self.names.push((format!("${{{name}}}"), path.display().to_string()));
+    }
+
+    fn snapshots(&mut self, expected: &Path) {
+        let expected: Json = serde_json::from_slice(&fs::read(expected).unwrap()).unwrap();
+        for (table, known) in expected["tables"].as_object().unwrap() {
+            let short = table.rsplit('.').next().unwrap();
+            for (at, snapshot) in known["snapshots"].as_array().into_iter().flatten().enumerate() {
+                let name = format!("{short}@{}", at + 1);
+                let millis = snapshot["timestamp_ms"].as_i64().unwrap();
+                let time = DateTime::from_timestamp_millis(millis).unwrap();
+                let time = time.to_rfc3339_opts(SecondsFormat::Millis, true);
+                self.names.push((format!("${{{name}.time}}"), time));
+                self.names.push((format!("${{{name}}}"), snapshot["snapshot_id"].to_string()));
+            }
+        }
+    }
+
+    /// The value of a name, `WORK_DIR` for example.
+    pub(crate) fn get(&self, name: &str) -> &str {
+        let name = format!("${{{name}}}");
+        let found = self.names.iter().find(|(known, _)| *known == name);
+        &found.unwrap_or_else(|| panic!("{name} stands for nothing here")).1
+    }
+
+    /// The names and what they stand for.
+    pub(crate) fn names(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.names.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// `text` with every name replaced by what it stands for.
+    pub(crate) fn expand(&self, text: &str) -> String {
+        self.names.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value))
+    }
+
+    /// `text` with what names stand for replaced by the names.
+    pub(crate) fn conceal(&self, text: &str) -> String {
+        self.names.iter().fold(text.to_owned(), |text, (name, value)| text.replace(value, name))
+    }
+}
+
+fn lake(dir: &Path) {
+    place(&fixture("pyiceberg/v0_12"), dir).unwrap();
+    for table in SPARK {
+        let folder = dir.join(table);
+        place(&fixture(&format!("tables/{table}")), &folder).unwrap();
+        let expected = fs::read(folder.join("expected.json")).unwrap();
+        let expected: Json = serde_json::from_slice(&expected).unwrap();
+        let metadata = folder.join("table").join(expected["metadata_file"].as_str().unwrap());
+        let location = format!("file://{}", metadata.display());
+        register_table(&dir.join("catalog.db"), "spark", table, &location).unwrap();
+    }
+}
+
+fn registries(dir: &Path) {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/registry/tests/data");
+    fs::create_dir(dir).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            fs::copy(&path, dir.join(path.file_name().unwrap())).unwrap();
+        }
+    }
+}

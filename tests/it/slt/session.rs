@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the datafusion-feast authors
+
+//! The session that runs a file's statements.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::common::{DataFusionError, Result};
+use datafusion::dataframe::DataFrame;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion_feast::FeastContext;
+use sqllogictest::{AsyncDB, DBOutput};
+
+use super::Setting;
+use super::cells::{Kind, kinds, rows};
+use crate::bare::bare_session;
+use crate::place::Place;
+
+enum Session {
+    Feast(Box<FeastContext>),
+    /// A plain session with only our table functions.
+    Bare(SessionContext),
+}
+
+/// A session and the names that its file uses.
+pub(super) struct SltSession {
+    session: Session,
+    names: Vec<(String, String)>,
+}
+
+/// An error as the files show it: without a backtrace, without the folders of one run.
+#[derive(Debug)]
+pub(super) struct SltError(String);
+
+impl std::fmt::Display for SltError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for SltError {}
+
+impl SltSession {
+    /// The session for a file.
+    pub(super) async fn open(
+        file: &Path,
+        text: &str,
+        place: &Place,
+        setting: Setting,
+    ) -> Result<Self, SltError> {
+        let names = place.names().map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let names: Vec<_> = names.collect();
+        let told = |error: DataFusionError| SltError(place.conceal(&told(&error)));
+        let config = SessionConfig::new()
+            .with_target_partitions(setting.partitions)
+            .with_batch_size(setting.batch_size)
+            .with_information_schema(true);
+        if file.parent().is_some_and(|folder| folder.ends_with("bare")) {
+            return Ok(Self { session: Session::Bare(bare_session(config).map_err(told)?), names });
+        }
+        let mut builder = FeastContext::builder().with_session_config(config);
+        let first = text.lines().next().unwrap_or_default();
+        if let Some(path) = first.strip_prefix("# registry ") {
+            builder = builder.with_registry_path(place.expand(path.trim()));
+        }
+        let feast = Box::pin(builder.build()).await.map_err(told)?;
+        Ok(Self { session: Session::Feast(Box::new(feast)), names })
+    }
+
+    async fn frame(&self, sql: &str) -> Result<DataFrame> {
+        match &self.session {
+            Session::Feast(feast) => Box::pin(feast.sql(sql)).await,
+            Session::Bare(session) => Box::pin(session.sql(sql)).await,
+        }
+    }
+
+    async fn output(&self, sql: &str) -> Result<DBOutput<Kind>> {
+        let frame = self.frame(sql).await?;
+        let schema = Arc::clone(frame.schema().inner());
+        let batches = frame.collect().await?;
+        if schema.fields().is_empty() {
+            return Ok(DBOutput::StatementComplete(0));
+        }
+        Ok(DBOutput::Rows { types: kinds(&schema), rows: rows(&batches)? })
+    }
+
+    fn conceal(&self, text: &str) -> String {
+        self.names.iter().fold(text.to_owned(), |text, (name, value)| text.replace(value, name))
+    }
+}
+
+fn told(error: &DataFusionError) -> String {
+    error.strip_backtrace()
+}
+
+#[async_trait]
+impl AsyncDB for SltSession {
+    type Error = SltError;
+    type ColumnType = Kind;
+
+    async fn run(&mut self, sql: &str) -> Result<DBOutput<Kind>, SltError> {
+        let sql = self
+            .names
+            .iter()
+            .fold(sql.to_owned(), |text, (name, value)| text.replace(name, value));
+        match self.output(&sql).await {
+            Ok(DBOutput::Rows { types, rows }) => {
+                let conceal = |row: Vec<String>| row.iter().map(|cell| self.conceal(cell)).collect();
+                Ok(DBOutput::Rows { types, rows: rows.into_iter().map(conceal).collect() })
+            }
+            Ok(done) => Ok(done),
+            Err(error) => Err(SltError(self.conceal(&told(&error)))),
+        }
+    }
+
+    async fn shutdown(&mut self) {}
+
+    fn engine_name(&self) -> &str {
+        "feast"
+    }
+}
