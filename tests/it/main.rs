@@ -10,5 +10,8 @@
     reason = "a test that cannot be set up should stop where it cannot, and says what it ran"
 )]
 
+mod bare;
 mod feast_cases;
 mod pit_oracle;
+mod place;
+mod slt;

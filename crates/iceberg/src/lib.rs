@@ -12,11 +12,11 @@ mod scan;
 mod schema;
 mod storage;
 
-pub use error::{Error, ErrorKind, Result};
 pub use catalog::{CatalogOptions, SqlCatalog, connect};
+pub use error::{Error, ErrorKind, Result};
 pub use provider::{
-    BrokenTable, IcebergCatalogProvider, IcebergSchemaProvider, IcebergTableProvider, SnapshotSelector,
-    StatementPins,
+    BrokenTable, IcebergCatalogProvider, IcebergSchemaProvider, IcebergTableProvider,
+    SnapshotSelector, StatementPins,
 };
 pub use scan::{ChooseIcebergScan, IcebergParquetSource, IcebergScanExec, ScanSummary};
 pub use storage::{ObjectStorageFactory, TableStorage};

@@ -360,7 +360,7 @@ fn unusable_arguments_are_named() {
         ),
         (
             ["--catalog", "lake=type=sql,uri=${NOT_SET_HERE}"],
-            "--catalog lake: ",
+            "--catalog: ",
             &["NOT_SET_HERE"],
         ),
         (

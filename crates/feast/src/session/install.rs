@@ -114,7 +114,7 @@ pub(super) fn bind_functions(builder: &mut SessionStateBuilder, scope: &FeastSco
         functions.insert(function.name().to_owned(), Arc::new(function) as Arc<TableFunction>);
     }
     let planners = builder.relation_planners().get_or_insert_with(Vec::new);
-    planners.retain(|planner| !format!("{planner:?}").starts_with("FeastRelationPlanner"));
+    // The first planner that plans a relation wins, so this one hides an earlier one of ours.
     planners.insert(0, Arc::new(FeastRelationPlanner::new(scope.clone())) as Arc<dyn RelationPlanner>);
 }
 

@@ -4,6 +4,7 @@
 //! What one statement sees: definitions, catalogs, files, the time it started.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
@@ -19,7 +20,6 @@ use super::path_tables::PathTables;
 use crate::ops::RegistryHandle;
 
 /// What all statements of a session share.
-#[derive(Debug)]
 pub(crate) struct FeastShared {
     pub(crate) registry: RegistryHandle,
     pub(crate) project: String,
@@ -31,13 +31,26 @@ pub(crate) struct FeastShared {
 }
 
 /// One statement's view of the session. Cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct FeastScope {
     shared: Arc<FeastShared>,
     /// The catalogs as this statement sees them: one version of each Iceberg table.
     catalogs: Arc<dyn CatalogProviderList>,
     config: SessionConfig,
     now: DateTime<Utc>,
+}
+
+// Catalogs hold what they share with the scope: printing them would not end.
+impl fmt::Debug for FeastShared {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.debug_struct("FeastShared").field("project", &self.project).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for FeastScope {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.debug_struct("FeastScope").field("project", &self.shared.project).finish_non_exhaustive()
+    }
 }
 
 impl FeastScope {

@@ -7,6 +7,7 @@
 //! anew from its text, so that it sees the tables as they are. Files are tables by path.
 
 use std::any::Any;
+use std::fmt;
 use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
@@ -20,7 +21,6 @@ use feast_iceberg::{IcebergCatalogProvider, StatementPins};
 use super::path_tables::PathTables;
 
 /// The catalogs of one statement.
-#[derive(Debug)]
 pub(crate) struct StatementCatalogs {
     inner: Arc<dyn CatalogProviderList>,
     pins: Arc<StatementPins>,
@@ -28,6 +28,12 @@ pub(crate) struct StatementCatalogs {
     /// The session as the statement found it, for planning views.
     base: SessionState,
     this: Weak<Self>,
+}
+
+impl fmt::Debug for StatementCatalogs {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.debug_struct("StatementCatalogs").field("names", &self.inner.catalog_names()).finish_non_exhaustive()
+    }
 }
 
 impl StatementCatalogs {
