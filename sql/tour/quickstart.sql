@@ -68,4 +68,4 @@ FROM feast_pit_join((SELECT * FROM 'entities.parquet' WHERE trip_id = 1),
                     ['driver_stats:conv_rate'], filter_by_created_timestamp => true);
 
 -- How it runs: each table is read once, the trips stay in memory, the history streams by.
-EXPLAIN FORMAT INDENT SELECT * FROM feast_pit_join('entities.parquet', 'tip_model');
+EXPLAIN FORMAT TREE SELECT * FROM feast_pit_join('entities.parquet', 'tip_model');

@@ -14,10 +14,12 @@
 //!
 //! This crate knows no feature store and no table format: inputs are plans, and what they mean is told by names of columns in
 //! a [`PitSpec`]. A session needs [`PitJoinPlanner`] among its extension planners to run the node and should have
-//! [`PushFilterThroughPitJoin`] and [`PushLimitThroughPitJoin`] before DataFusion's own push-down rules; [`PitJoinExec`] can also be
+//! [`PushFilterThroughPitJoin`] and [`PushLimitThroughPitJoin`] before DataFusion's own push-down rules, and [`KeepEntityOrder`] after its
+//! `EnforceDistribution`; [`PitJoinExec`] can also be
 //! built over finished physical plans.
 
 mod exec;
+mod keep_entity_order;
 mod kernel;
 mod key_type;
 mod logical;
@@ -25,6 +27,7 @@ mod planner;
 mod spec;
 
 pub use exec::PitJoinExec;
+pub use keep_entity_order::KeepEntityOrder;
 pub use key_type::{is_key_type, key_type};
 pub use logical::{PitJoinNode, PushFilterThroughPitJoin, PushLimitThroughPitJoin};
 pub use planner::PitJoinPlanner;

@@ -78,6 +78,11 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
+/// DataFusion's request to report its own bugs to its own project.
+const NOT_OURS: &str = "\nThis issue was likely caused by a bug in DataFusion's code. Please help us \
+                        to resolve this by filing a bug report in our issue tracker: \
+                        https://github.com/apache/datafusion/issues";
+
 /// The error's text without wrappers that say nothing and without a trailing period.
 fn text(error: &DataFusionError) -> String {
     let text = match error {
@@ -87,7 +92,9 @@ fn text(error: &DataFusionError) -> String {
         },
         DataFusionError::Diagnostic(_, inner) => text(inner),
         DataFusionError::Shared(inner) => text(inner),
-        DataFusionError::Plan(message) => without_backtrace(message),
+        DataFusionError::Plan(message) => {
+            without_backtrace(message).replace(".\nDid you mean", "; did you mean")
+        }
         DataFusionError::SQL(inner, _) => match inner.as_ref() {
             ParserError::TokenizerError(message) | ParserError::ParserError(message) => {
                 message.clone()
@@ -96,6 +103,7 @@ fn text(error: &DataFusionError) -> String {
         },
         other => other.strip_backtrace(),
     };
+    let text = text.replace(NOT_OURS, "");
     let text = text.trim();
     text.strip_suffix('.').unwrap_or(text).to_owned()
 }
@@ -206,6 +214,18 @@ mod tests {
         assert_eq!(
             Failure::of_engine("-c 1", &error).to_string(),
             "-c 1: view 'v' does not exist"
+        );
+    }
+
+    #[test]
+    fn advice_of_the_engine_stays_on_the_line() {
+        let error = plan_datafusion_err!("Invalid function 'sumx'.\nDid you mean 'sum'?");
+        let text = Failure::of_engine("", &error).to_string();
+        assert_eq!(text, "Invalid function 'sumx'; did you mean 'sum'?");
+        let error = DataFusionError::Internal("no files".to_owned());
+        assert_eq!(
+            Failure::of_engine("", &error).to_string(),
+            "Internal error: no files"
         );
     }
 

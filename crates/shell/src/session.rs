@@ -93,9 +93,17 @@ impl Plan {
         for catalog in self.catalogs {
             builder = builder.with_catalog(catalog);
         }
-        let context = Box::pin(builder.build())
-            .await
-            .map_err(|error| Failure::of_engine("", &error))?;
+        let context = Box::pin(builder.build()).await.map_err(|error| {
+            // A catalog's error names it; that of the registry does not know the file's name.
+            let registry = args
+                .registry
+                .as_ref()
+                .filter(|_| error.to_string().contains("registry"));
+            Failure::of_engine(
+                registry.map_or_else(String::new, |file| format!("--registry {file}")),
+                &error,
+            )
+        })?;
         register_functions(&context);
         let print = PrintOptions {
             format: args.format,

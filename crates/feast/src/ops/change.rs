@@ -171,10 +171,6 @@ impl Change {
         Ok(Self { definition, source })
     }
 
-    pub(super) fn definition(&self) -> &Definition {
-        &self.definition
-    }
-
     /// Puts the definition into the registry.
     pub(super) fn make(
         &self,
@@ -217,7 +213,7 @@ impl Change {
                     .map_err(from_registry)?;
                 let new = entity::define(registry, project, statement)?;
                 let differences = old.map(|old| entity::differences(&old, &new));
-                if differences.as_ref().is_none_or(|list| !list.is_empty()) {
+                if is_new(&differences) {
                     registry
                         .put_entity(project, &new, now)
                         .map_err(from_registry)?;
@@ -230,7 +226,7 @@ impl Change {
                     .map_err(from_registry)?;
                 let new = feature_view::define(registry, project, statement, found)?;
                 let differences = old.map(|old| feature_view::differences(&old, &new));
-                if differences.as_ref().is_none_or(|list| !list.is_empty()) {
+                if is_new(&differences) {
                     registry
                         .put_feature_view(project, &new, now)
                         .map_err(from_registry)?;
@@ -253,7 +249,7 @@ impl Change {
                     .map_err(from_registry)?;
                 let new = feature_service::define(registry, project, statement)?;
                 let differences = old.map(|old| feature_service::differences(&old, &new));
-                if differences.as_ref().is_none_or(|list| !list.is_empty()) {
+                if is_new(&differences) {
                     registry
                         .put_feature_service(project, &new, now)
                         .map_err(from_registry)?;
@@ -261,9 +257,14 @@ impl Change {
                 differences
             }
         };
-        if differences.as_ref().is_none_or(|list| !list.is_empty()) {
+        if is_new(&differences) {
             registry.touch(now).map_err(from_registry)?;
         }
         Ok(differences)
     }
+}
+
+/// Whether there is something to write: no object was there, or another one.
+fn is_new(differences: &Option<Vec<&'static str>>) -> bool {
+    differences.as_ref().is_none_or(|list| !list.is_empty())
 }

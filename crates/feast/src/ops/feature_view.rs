@@ -59,12 +59,21 @@ pub(super) fn define(
     view.owner = statement.properties.owner.clone().unwrap_or_default();
     view.tags.clone_from(&statement.properties.tags);
     view.source.name = source_name(registry, project, &view)?;
+    keep_what_is_not_stated(registry, project, &mut view)?;
+    Ok(view)
+}
+
+/// Takes over what the statement has no words for from the view and the source that are there.
+fn keep_what_is_not_stated(
+    registry: &Registry,
+    project: &str,
+    view: &mut FeatureView,
+) -> Result<()> {
     if let Some(old) = registry
         .feature_view(project, &view.name)
         .map_err(from_registry)?
     {
         view.materialization_intervals = old.materialization_intervals;
-        // Tags of features have no place in the statement: those there stay.
         for field in &mut view.features {
             if let Some(old) = old.features.iter().find(|old| old.name == field.name) {
                 field.tags.clone_from(&old.tags);
@@ -79,7 +88,7 @@ pub(super) fn define(
         view.source.owner = old.owner;
         view.source.tags = old.tags;
     }
-    Ok(view)
+    Ok(())
 }
 
 fn entities(

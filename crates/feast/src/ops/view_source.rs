@@ -39,7 +39,7 @@ pub(super) async fn find(scope: &FeastScope, statement: &CreateFeatureView) -> R
     };
     Ok(FoundSource {
         source,
-        schema: Arc::clone(&table.schema()),
+        schema: table.schema(),
     })
 }
 

@@ -14,7 +14,7 @@ use datafusion::logical_expr::planner::RelationPlanner;
 use datafusion::optimizer::optimizer::Optimizer;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use feast_iceberg::ChooseIcebergScan;
-use feast_pit::{PushFilterThroughPitJoin, PushLimitThroughPitJoin};
+use feast_pit::{KeepEntityOrder, PushFilterThroughPitJoin, PushLimitThroughPitJoin};
 use feast_registry::{InMemoryRegistryStore, RegistryStore};
 
 use super::query_planner::FeastQueryPlanner;
@@ -61,6 +61,7 @@ pub trait SessionStateBuilderExt: Sized {
     /// - `choose_iceberg_scan`, first of the physical rules: the rules after it see plain Parquet scans.
     /// - `push_filter_through_pit_join` and `push_limit_through_pit_join`, before DataFusion's `push_down_filter` and
     ///   `push_down_limit`, which must find the work done since they block at the node.
+    /// - `keep_entity_order`, after the physical rule `EnforceDistribution`, whose dealing of batches it takes back.
     /// - A query planner that plans the join and hands every other plan to the planner found in the builder.
     /// - Catalog `feast` with the definitions as tables.
     ///
@@ -98,6 +99,8 @@ pub(super) fn install(builder: &mut SessionStateBuilder, options: FeastOptions) 
     insert_before(rules, "push_down_filter", Arc::new(PushFilterThroughPitJoin::default()), |r| r.name());
     let physical = &mut builder.physical_optimizers().get_or_insert_with(PhysicalOptimizer::new).rules;
     physical.insert(0, Arc::new(ChooseIcebergScan::default()));
+    let at = physical.iter().position(|r| r.name() == "EnforceDistribution").map_or(physical.len(), |at| at + 1);
+    physical.insert(at, Arc::new(KeepEntityOrder::default()));
 
     let planner = FeastQueryPlanner::new(builder.query_planner().take());
     *builder.query_planner() = Some(Arc::new(planner));

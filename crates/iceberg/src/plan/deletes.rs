@@ -25,8 +25,8 @@ pub(crate) fn live(manifests: &[LoadedManifest]) -> impl Iterator<Item = Live<'_
     })
 }
 
-/// Refuses a table whose delete files could apply to one of its data files. `global` tells whether a
-/// spec is unpartitioned, so that its equality deletes apply to every partition.
+/// Refuses a table whose delete files could apply to one of its data files. `global` tells whether
+/// a spec is unpartitioned, so that its equality deletes apply to every partition.
 pub(crate) fn refuse_deletes(
     name: &str,
     snapshot_id: i64,
@@ -51,8 +51,8 @@ pub(crate) fn refuse_deletes(
     let count = applied.len();
     Err(unsupported(format!(
         "table {name} has {count} delete file(s) at snapshot {snapshot_id}, the first is '{}': \
-         {kind} are not supported yet; compact the table (rewrite its data files) or read a snapshot \
-         from before the deletes",
+         {kind} are not supported yet; compact the table (rewrite its data files) or read a \
+         snapshot from before the deletes",
         first.file_path()
     )))
 }
@@ -138,8 +138,8 @@ pub(crate) fn refuse_formats(
 /// The error for encrypted files.
 pub(crate) fn encrypted(name: &str, snapshot_id: i64, path: &str) -> Error {
     unsupported(format!(
-        "table {name} is encrypted at snapshot {snapshot_id} ('{path}' has a key): encrypted tables \
-         are not supported"
+        "table {name} is encrypted at snapshot {snapshot_id} ('{path}' has a key): encrypted \
+         tables are not supported"
     ))
 }
 

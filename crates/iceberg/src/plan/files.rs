@@ -7,7 +7,7 @@ use std::fmt::{self, Display, Formatter};
 use std::sync::Arc;
 
 use datafusion::physical_expr::PhysicalExpr;
-use iceberg::spec::{ManifestEntryRef, ManifestFile, PartitionSpec, SnapshotRef};
+use iceberg::spec::{DataContentType, ManifestEntryRef, ManifestFile, PartitionSpec, SnapshotRef};
 use iceberg::table::Table;
 
 use super::bounds::bound_facts;
@@ -161,17 +161,17 @@ fn prune_manifests(
 }
 
 fn data_files(manifests: &[LoadedManifest]) -> Vec<PlannedFile> {
-    manifests
-        .iter()
-        .flat_map(|loaded| {
-            let spec = Arc::new(loaded.manifest.metadata().partition_spec().clone());
-            let live = loaded.manifest.entries().iter().filter(|e| e.is_alive());
-            live.map(move |e| PlannedFile {
-                entry: Arc::clone(e),
-                spec: Arc::clone(&spec),
-            })
-        })
-        .collect()
+    let is_data = |e: &&ManifestEntryRef| e.is_alive() && e.content_type() == DataContentType::Data;
+    let of_manifest = |loaded: &LoadedManifest| {
+        let spec = Arc::new(loaded.manifest.metadata().partition_spec().clone());
+        let entries = loaded.manifest.entries().iter().filter(is_data);
+        let files = entries.map(|entry| PlannedFile {
+            entry: Arc::clone(entry),
+            spec: Arc::clone(&spec),
+        });
+        files.collect::<Vec<_>>()
+    };
+    manifests.iter().flat_map(of_manifest).collect()
 }
 
 fn prune_files(

@@ -15,7 +15,6 @@ use datafusion::error::Result as DataFusionResult;
 use datafusion::logical_expr::expr_rewriter::unnormalize_col;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::{PhysicalExpr, conjunction};
-use datafusion::physical_expr_adapter::PhysicalExprAdapterFactory;
 use datafusion::physical_plan::ExecutionPlan;
 use iceberg::spec::{
     DEFAULT_SCHEMA_NAME_MAPPING, NameMapping, SchemaRef as IcebergSchemaRef, SnapshotRef,
@@ -50,7 +49,7 @@ pub struct IcebergTableProvider {
     storage: Arc<TableStorage>,
     snapshot: Option<SnapshotRef>,
     columns: Arc<TableColumns>,
-    adapter: Arc<dyn PhysicalExprAdapterFactory>,
+    adapter: Arc<FieldIdAdapterFactory>,
 }
 
 impl IcebergTableProvider {

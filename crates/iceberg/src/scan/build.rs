@@ -19,7 +19,6 @@ use datafusion::datasource::source::DataSourceExec;
 use datafusion::error::Result;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr_adapter::PhysicalExprAdapterFactory;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::union::UnionExec;
 use object_store::{ObjectMeta, ObjectStore};
@@ -29,14 +28,14 @@ use super::reader::DataFileReaderFactory;
 use super::source::IcebergParquetSource;
 use super::summary::ScanSummary;
 use crate::plan::{PlannedFile, file_statistics, table_statistics};
-use crate::schema::TableColumns;
+use crate::schema::{FieldIdAdapterFactory, TableColumns};
 use crate::storage::TableStorage;
 
 /// A scan to build.
 pub(crate) struct ScanRequest<'a> {
     pub(crate) session: &'a dyn Session,
     pub(crate) columns: &'a TableColumns,
-    pub(crate) adapter: Arc<dyn PhysicalExprAdapterFactory>,
+    pub(crate) adapter: Arc<FieldIdAdapterFactory>,
     pub(crate) storage: &'a TableStorage,
     /// The table's location, whose store serves a scan without files.
     pub(crate) location: &'a str,
@@ -151,7 +150,7 @@ fn leaf(request: &ScanRequest<'_>, files: StoreFiles) -> Result<Arc<dyn Executio
             .with_file_groups(groups.clone())
             .with_statistics(statistics.clone())
             .with_limit(request.limit.filter(|_| !request.filtered))
-            .with_expr_adapter(Some(Arc::clone(&request.adapter)))
+            .with_expr_adapter(Some(Arc::clone(&request.adapter) as _))
             .with_projection_indices(request.projection.cloned())?;
         Ok(builder.build())
     };
@@ -195,14 +194,17 @@ fn source(
     if let Some(predicate) = predicate {
         parquet = parquet.with_predicate(predicate);
     }
+    let nan_adapter = Arc::new(request.adapter.with_opaque_floats());
+    let summary = Arc::clone(&request.summary);
     Arc::new(IcebergParquetSource::new(
         Arc::new(parquet),
-        Arc::clone(&request.summary),
+        summary,
+        nan_adapter,
     ))
 }
 
-/// Spreads files over at most `partitions` groups of about the same size: the largest first, each to
-/// the group that has least. There is always a group, so that an empty scan runs.
+/// Spreads files over at most `partitions` groups of about the same size: the largest first, each
+/// to the group that has least. There is always a group, so that an empty scan runs.
 fn balanced(mut files: Vec<PartitionedFile>, partitions: usize) -> Vec<FileGroup> {
     let count = partitions.clamp(1, files.len().max(1));
     files.sort_by_key(|file| std::cmp::Reverse(file.object_meta.size));

@@ -20,6 +20,7 @@ use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr::{
     EquivalenceProperties, LexOrdering, PhysicalExpr, PhysicalSortExpr,
 };
+use datafusion::physical_expr_adapter::PhysicalExprAdapterFactory;
 use datafusion::physical_plan::filter_pushdown::{FilterPushdownPropagation, PushedDown};
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use datafusion::physical_plan::{DisplayFormatType, SortOrderPushdownResult};
@@ -27,17 +28,27 @@ use object_store::ObjectStore;
 
 use super::summary::ScanSummary;
 
-/// The source of a scan of an Iceberg table's data files. Everything is left to `ParquetSource`; this
-/// adds what EXPLAIN shows.
+/// The source of a scan of an Iceberg table's data files. Everything is left to `ParquetSource`;
+/// this adds what EXPLAIN shows, and keeps statistics from pruning what they do not bound.
 #[derive(Clone)]
 pub struct IcebergParquetSource {
     inner: Arc<dyn FileSource>,
     summary: Arc<ScanSummary>,
+    /// Reads files that may hold NaN.
+    nan_adapter: Arc<dyn PhysicalExprAdapterFactory>,
 }
 
 impl IcebergParquetSource {
-    pub(crate) fn new(inner: Arc<dyn FileSource>, summary: Arc<ScanSummary>) -> Self {
-        Self { inner, summary }
+    pub(crate) fn new(
+        inner: Arc<dyn FileSource>,
+        summary: Arc<ScanSummary>,
+        nan_adapter: Arc<dyn PhysicalExprAdapterFactory>,
+    ) -> Self {
+        Self {
+            inner,
+            summary,
+            nan_adapter,
+        }
     }
 
     /// The table and snapshot, and how the files were chosen.
@@ -48,7 +59,7 @@ impl IcebergParquetSource {
     fn wrap(&self, inner: Arc<dyn FileSource>) -> Arc<dyn FileSource> {
         Arc::new(Self {
             inner,
-            summary: Arc::clone(&self.summary),
+            ..self.clone()
         })
     }
 }
@@ -68,10 +79,27 @@ impl FileSource for IcebergParquetSource {
         base_config: &FileScanConfig,
         partition: usize,
     ) -> Result<Arc<dyn FileOpener>> {
-        let inner = self
-            .inner
-            .create_file_opener(object_store, base_config, partition)?;
-        Ok(Arc::new(DataFileOpener { inner }))
+        let open = |config: &_| {
+            self.inner
+                .create_file_opener(Arc::clone(&object_store), config, partition)
+        };
+        let plain = open(base_config)?;
+        let floats = self
+            .filter()
+            .map(|filter| floats(&filter, self.table_schema()));
+        let floats = floats.unwrap_or_default();
+        let with_nan = if floats.is_empty() {
+            Arc::clone(&plain)
+        } else {
+            let mut config = base_config.clone();
+            config.expr_adapter_factory = Some(Arc::clone(&self.nan_adapter));
+            open(&config)?
+        };
+        Ok(Arc::new(DataFileOpener {
+            plain,
+            with_nan,
+            floats,
+        }))
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -184,19 +212,41 @@ fn is_flat(filter: &Arc<dyn PhysicalExpr>, schema: &Schema) -> bool {
     })
 }
 
-/// Opens data files whose manifest may state a size that is too small.
+/// The columns of floats that a filter names.
+fn floats(filter: &Arc<dyn PhysicalExpr>, schema: &TableSchema) -> Vec<usize> {
+    let fields = schema.table_schema().fields();
+    let is_float = |i: &usize| fields.get(*i).is_some_and(|f| f.data_type().is_floating());
+    let indices = collect_columns(filter).into_iter().map(|c| c.index());
+    indices.filter(is_float).collect()
+}
+
+/// Opens data files.
 struct DataFileOpener {
-    inner: Arc<dyn FileOpener>,
+    plain: Arc<dyn FileOpener>,
+    with_nan: Arc<dyn FileOpener>,
+    /// The columns of floats in the filter.
+    floats: Vec<usize>,
 }
 
 impl FileOpener for DataFileOpener {
     fn open(&self, mut file: PartitionedFile) -> Result<FileOpenFuture> {
+        // The manifest may state a size that is too small: the last part goes to the end.
         let size = i64::try_from(file.object_meta.size).unwrap_or(i64::MAX);
         if let Some(FileRange { end, .. }) = &mut file.range
             && *end >= size
         {
             *end = i64::MAX;
         }
-        self.inner.open(file)
+        // A column of floats has bounds only when the manifest says that it has no NaN.
+        let statistics = file.statistics.as_deref();
+        let bounded = |column: &usize| {
+            let column = statistics.and_then(|s| s.column_statistics.get(*column));
+            column.is_some_and(|c| c.min_value.get_value().is_some())
+        };
+        if self.floats.iter().all(bounded) {
+            self.plain.open(file)
+        } else {
+            self.with_nan.open(file)
+        }
     }
 }

@@ -20,11 +20,12 @@ use super::reshape::ReshapeExpr;
 use super::shape::{Shape, absent};
 
 /// Makes one [`FieldIdAdapter`] for each data file.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct FieldIdAdapterFactory {
     table: Arc<str>,
     columns: Arc<TableColumns>,
     mapping: Option<NameMapping>,
+    opaque_floats: bool,
 }
 
 impl FieldIdAdapterFactory {
@@ -38,6 +39,17 @@ impl FieldIdAdapterFactory {
             table,
             columns,
             mapping,
+            opaque_floats: false,
+        }
+    }
+
+    /// The same for files that may hold NaN. Parquet's statistics leave NaN out although Arrow
+    /// orders it beside the other numbers, so nothing may prune by them: columns of floats are
+    /// hidden from what looks for them.
+    pub(crate) fn with_opaque_floats(&self) -> Self {
+        Self {
+            opaque_floats: true,
+            ..self.clone()
         }
     }
 }
@@ -61,6 +73,7 @@ impl PhysicalExprAdapterFactory for FieldIdAdapterFactory {
             physical: physical_file_schema,
             fields,
             by_id,
+            opaque_floats: self.opaque_floats,
         }))
     }
 }
@@ -75,6 +88,7 @@ struct FieldIdAdapter {
     /// The file's fields with their ids resolved.
     fields: Fields,
     by_id: HashMap<i32, usize>,
+    opaque_floats: bool,
 }
 
 impl FieldIdAdapter {
@@ -95,14 +109,19 @@ impl FieldIdAdapter {
         let stored = self.physical.field(index);
         let input: Arc<dyn PhysicalExpr> = Arc::new(Column::new(stored.name(), index));
         let shape = Shape::plan(column, &self.fields[index], stored.data_type(), defaults)?;
-        Ok(Some(match shape {
+        let reshape = |input, shape| -> Arc<dyn PhysicalExpr> {
+            Arc::new(ReshapeExpr::new(input, Arc::new(shape), Arc::clone(column)))
+        };
+        let read = match shape {
             Shape::Keep => input,
             Shape::Cast(to) => Arc::new(CastExpr::new(input, to, None)),
-            nested => Arc::new(ReshapeExpr::new(
-                input,
-                Arc::new(nested),
-                Arc::clone(column),
-            )),
+            nested => reshape(input, nested),
+        };
+        let hidden = self.opaque_floats && column.data_type().is_floating();
+        Ok(Some(if hidden {
+            reshape(read, Shape::Keep)
+        } else {
+            read
         }))
     }
 }

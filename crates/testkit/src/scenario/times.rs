@@ -50,22 +50,21 @@ impl Clock {
     pub(super) fn ttl(&self, dice: &mut Dice) -> Option<i128> {
         let steps = self.step * dice.within(1..=4) as i128;
         let near = dice.weighted(&[(60, 0), (10, 1), (10, -1), (10, 1_000), (10, -1_000)]);
+        let huge = if self.extremes { 40 } else { 5 };
+        if dice.percent(huge) {
+            return Some(*dice.pick(&[300 * 365 * DAY, 3_650_000 * DAY]));
+        }
         match dice.within(0..=9) {
             0..=2 => None,
             3 => Some(0),
-            4 => Some(dice.weighted(&[
-                (1, 500_000_000),
-                (1, 1),
-                (1, 300 * 365 * DAY),
-                (1, 3_650_000 * DAY),
-            ])),
+            4 => Some(*dice.pick(&[500_000_000, 1])),
             _ => Some((steps + near).max(1)),
         }
     }
 
     /// A time of a column's type, rounded down to what the type holds.
     pub(super) fn time(&self, dice: &mut Dice, data_type: &DataType) -> Value {
-        if self.extremes && dice.percent(30) {
+        if self.extremes && dice.percent(50) {
             return extreme(dice, data_type);
         }
         let jitter = dice.weighted(&[(80, 0), (7, 1), (7, -1), (3, 1_000), (3, -1_000)]);

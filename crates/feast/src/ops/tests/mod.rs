@@ -4,9 +4,11 @@
 //! The verbs over a registry in memory and tables in memory.
 
 mod apply;
+mod checks;
 mod definitions;
 mod effects;
 mod registry;
+mod sources;
 
 use std::sync::Arc;
 
