@@ -5,7 +5,11 @@
 //!
 //! `cargo bench --bench pit_join`. Throughput is feature rows a second.
 
-#![expect(clippy::unwrap_used, missing_docs, reason = "a bench stops at the first surprise; criterion makes public items")]
+#![expect(
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a bench stops at the first surprise; criterion makes public items"
+)]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,19 +48,30 @@ fn table(case: Case, rows: usize, seed: u64, features: bool) -> Vec<RecordBatch>
     times
         .chunks(8_192)
         .map(|times| {
-            let keys: Vec<i64> = times.iter().map(|_| random.random_range(0..case.keys)).collect();
+            let keys: Vec<i64> = times
+                .iter()
+                .map(|_| random.random_range(0..case.keys))
+                .collect();
             let keys: ArrayRef = if case.strings {
-                Arc::new(StringArray::from_iter_values(keys.iter().map(|k| format!("driver-{k}"))))
+                Arc::new(StringArray::from_iter_values(
+                    keys.iter().map(|k| format!("driver-{k}")),
+                ))
             } else {
                 Arc::new(Int64Array::from(keys))
             };
             let mut columns: Vec<(String, ArrayRef)> = vec![
                 ("driver_id".to_owned(), keys),
-                ("event_timestamp".to_owned(), Arc::new(TimestampMicrosecondArray::from(times.to_vec()))),
+                (
+                    "event_timestamp".to_owned(),
+                    Arc::new(TimestampMicrosecondArray::from(times.to_vec())),
+                ),
             ];
             for feature in 0..if features { 8 } else { 0 } {
                 let values = times.iter().map(|_| random.random::<f64>());
-                columns.push((format!("f{feature}"), Arc::new(Float64Array::from_iter_values(values))));
+                columns.push((
+                    format!("f{feature}"),
+                    Arc::new(Float64Array::from_iter_values(values)),
+                ));
             }
             RecordBatch::try_from_iter(columns).unwrap()
         })
@@ -67,42 +82,92 @@ fn spec() -> PitSpec {
     let feature = |i: usize| format!("f{i}");
     let view = PitView {
         name: "stats".to_owned(),
-        keys: vec![PitKey { entity: "driver_id".to_owned(), view: "driver_id".to_owned() }],
+        keys: vec![PitKey {
+            entity: "driver_id".to_owned(),
+            view: "driver_id".to_owned(),
+        }],
         event_time: "event_timestamp".to_owned(),
         created_time: None,
         tie_break: (0..8).map(feature).collect(),
         ttl: Some(Duration::from_secs(7 * 86_400)),
         created_cutoff: false,
-        features: (0..8).map(|i| PitFeature { column: feature(i), output: feature(i) }).collect(),
+        features: (0..8)
+            .map(|i| PitFeature {
+                column: feature(i),
+                output: feature(i),
+            })
+            .collect(),
     };
-    PitSpec { event_time: "event_timestamp".to_owned(), views: vec![view] }
+    PitSpec {
+        event_time: "event_timestamp".to_owned(),
+        views: vec![view],
+    }
 }
 
 async fn scan(context: &SessionContext, batches: Vec<RecordBatch>) -> Arc<dyn ExecutionPlan> {
     let table = MemTable::try_new(batches[0].schema(), vec![batches]).unwrap();
-    context.read_table(Arc::new(table)).unwrap().create_physical_plan().await.unwrap()
+    context
+        .read_table(Arc::new(table))
+        .unwrap()
+        .create_physical_plan()
+        .await
+        .unwrap()
 }
 
 fn pit_join(criterion: &mut Criterion) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     let context = SessionContext::new();
     let mut group = criterion.benchmark_group("pit_join");
-    group.throughput(Throughput::Elements(FEATURE_ROWS as u64)).sample_size(20);
+    group
+        .throughput(Throughput::Elements(FEATURE_ROWS as u64))
+        .sample_size(20);
     for case in [
-        Case { name: "oldest_first", keys: 10_000, strings: false, newest_first: false },
-        Case { name: "newest_first", keys: 10_000, strings: false, newest_first: true },
-        Case { name: "string_keys", keys: 10_000, strings: true, newest_first: false },
-        Case { name: "few_keys", keys: 10, strings: false, newest_first: false },
+        Case {
+            name: "oldest_first",
+            keys: 10_000,
+            strings: false,
+            newest_first: false,
+        },
+        Case {
+            name: "newest_first",
+            keys: 10_000,
+            strings: false,
+            newest_first: true,
+        },
+        Case {
+            name: "string_keys",
+            keys: 10_000,
+            strings: true,
+            newest_first: false,
+        },
+        Case {
+            name: "few_keys",
+            keys: 10,
+            strings: false,
+            newest_first: false,
+        },
     ] {
         let (entity, view) = runtime.block_on(async {
             let entity = scan(&context, table(case, ENTITY_ROWS, 1, false)).await;
-            (entity, scan(&context, table(case, FEATURE_ROWS, 2, true)).await)
+            (
+                entity,
+                scan(&context, table(case, FEATURE_ROWS, 2, true)).await,
+            )
         });
         let spec = Arc::new(spec());
         group.bench_function(BenchmarkId::from_parameter(case.name), |bencher| {
             bencher.iter(|| {
-                let join = PitJoinExec::try_new(Arc::clone(&entity), vec![Arc::clone(&view)], Arc::clone(&spec));
-                runtime.block_on(collect(Arc::new(join.unwrap()), context.task_ctx())).unwrap()
+                let join = PitJoinExec::try_new(
+                    Arc::clone(&entity),
+                    vec![Arc::clone(&view)],
+                    Arc::clone(&spec),
+                );
+                runtime
+                    .block_on(collect(Arc::new(join.unwrap()), context.task_ctx()))
+                    .unwrap()
             });
         });
     }

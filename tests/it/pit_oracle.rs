@@ -79,7 +79,28 @@ fn pit_join_agrees_with_oracle() {
     if failures.is_empty() {
         return;
     }
-    for f in &failures { println!("FAIL {} {}", f.scenario.seed, f.reason.chars().take(300).collect::<String>().replace('\n', " / ")); }
+    for f in &failures {
+        println!(
+            "FAIL {} {}",
+            f.scenario.seed,
+            f.reason
+                .chars()
+                .take(300)
+                .collect::<String>()
+                .replace('\n', " / ")
+        );
+    }
+    for f in &failures {
+        println!(
+            "FAIL {} {}",
+            f.scenario.seed,
+            f.reason
+                .chars()
+                .take(300)
+                .collect::<String>()
+                .replace('\n', " / ")
+        );
+    }
     let shown: Vec<String> = failures
         .iter()
         .take(SHOWN)

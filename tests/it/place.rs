@@ -6,11 +6,12 @@
 //! | name | stands for |
 //! |---|---|
 //! | `${WORK_DIR}` | an empty folder of the file's own |
-//! | `${LAKE}` | a copy of `tests/data/pyiceberg/v0_12`, besides three tables that Spark wrote |
+//! | `${LAKE}` | a copy of `tests/data/pyiceberg/v0_12`, and in namespace `spark` tables that Spark wrote |
 //! | `${OLD_LAKE}` | a copy of `tests/data/pyiceberg/v0_10` |
 //! | `${driver_stats@1}` | the id of the first snapshot of `features.driver_stats` in `${LAKE}`, and so on |
 //! | `${driver_stats@1.time}` | the instant of that snapshot, with milliseconds |
 //! | `${REGISTRIES}` | `crates/registry/tests/data`, copied |
+//! | `${ROOT}` | this repository |
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,8 +22,12 @@ use serde_json::Value as Json;
 use tempfile::TempDir;
 
 /// Tables of Spark that stand in namespace `spark` of `${LAKE}`.
-const SPARK: [&str; 3] =
-    ["spark_eqdel_v2", "spark_part_hour", "spark_data_files_avro_orc_parquet"];
+const SPARK: [&str; 4] = [
+    "spark_data_files_avro_orc_parquet",
+    "spark_eqdel_v2",
+    "spark_feature_events_mor",
+    "spark_part_hour",
+];
 
 /// A folder with what a test file mentions, gone with this value.
 pub(crate) struct Place {
@@ -35,11 +40,23 @@ impl Place {
     pub(crate) fn of(text: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().canonicalize().unwrap();
-        let mut place = Self { _folder: folder, names: Vec::new() };
-        place.folder("WORK_DIR", root.join("work"), |dir| fs::create_dir(dir).unwrap());
+        let mut place = Self {
+            _folder: folder,
+            names: Vec::new(),
+        };
+        place.folder("WORK_DIR", root.join("work"), |dir| {
+            fs::create_dir(dir).unwrap()
+        });
         if text.contains("${LAKE}") {
             place.folder("LAKE", root.join("lake"), lake);
-            place.snapshots(&root.join("lake/expected.json"));
+            let expected = json(&root.join("lake/expected.json"));
+            for (table, known) in expected["tables"].as_object().unwrap() {
+                place.snapshots(table.rsplit('.').next().unwrap(), known);
+            }
+            for table in SPARK {
+                let known = json(&root.join("lake").join(table).join("expected.json"));
+                place.snapshots(table, &known);
+            }
         }
         if text.contains("${OLD_LAKE}") {
             place.folder("OLD_LAKE", root.join("old_lake"), |dir| {
@@ -50,25 +67,32 @@ impl Place {
             place.folder("REGISTRIES", root.join("registries"), registries);
         }
         place
+            .names
+            .push(("${ROOT}".to_owned(), env!("CARGO_MANIFEST_DIR").to_owned()));
+        place
     }
 
     fn folder(&mut self, name: &str, path: PathBuf, make: impl Fn(&Path)) {
         make(&path);
-        self.names.push((format!("${{{name}}}"), path.display().to_string()));
+        self.names
+            .push((format!("${{{name}}}"), path.display().to_string()));
     }
 
-    fn snapshots(&mut self, expected: &Path) {
-        let expected: Json = serde_json::from_slice(&fs::read(expected).unwrap()).unwrap();
-        for (table, known) in expected["tables"].as_object().unwrap() {
-            let short = table.rsplit('.').next().unwrap();
-            for (at, snapshot) in known["snapshots"].as_array().into_iter().flatten().enumerate() {
-                let name = format!("{short}@{}", at + 1);
-                let millis = snapshot["timestamp_ms"].as_i64().unwrap();
+    fn snapshots(&mut self, table: &str, expected: &Json) {
+        for (at, snapshot) in expected["snapshots"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .enumerate()
+        {
+            let name = format!("{table}@{}", at + 1);
+            if let Some(millis) = snapshot["timestamp_ms"].as_i64() {
                 let time = DateTime::from_timestamp_millis(millis).unwrap();
                 let time = time.to_rfc3339_opts(SecondsFormat::Millis, true);
                 self.names.push((format!("${{{name}.time}}"), time));
-                self.names.push((format!("${{{name}}}"), snapshot["snapshot_id"].to_string()));
             }
+            self.names
+                .push((format!("${{{name}}}"), snapshot["snapshot_id"].to_string()));
         }
     }
 
@@ -76,23 +100,43 @@ impl Place {
     pub(crate) fn get(&self, name: &str) -> &str {
         let name = format!("${{{name}}}");
         let found = self.names.iter().find(|(known, _)| *known == name);
-        &found.unwrap_or_else(|| panic!("{name} stands for nothing here")).1
+        &found
+            .unwrap_or_else(|| panic!("{name} stands for nothing here"))
+            .1
     }
 
     /// The names and what they stand for.
     pub(crate) fn names(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.names.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        self.names
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// `text` with every name replaced by what it stands for.
     pub(crate) fn expand(&self, text: &str) -> String {
-        self.names.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value))
+        self.names
+            .iter()
+            .fold(text.to_owned(), |text, (name, value)| {
+                text.replace(name, value)
+            })
     }
 
-    /// `text` with what names stand for replaced by the names.
+    /// `text` with what names stand for replaced by the names. Plans show paths without the first `/`.
     pub(crate) fn conceal(&self, text: &str) -> String {
-        self.names.iter().fold(text.to_owned(), |text, (name, value)| text.replace(value, name))
+        self.names
+            .iter()
+            .fold(text.to_owned(), |text, (name, value)| {
+                let text = text.replace(value, name);
+                match value.strip_prefix('/') {
+                    Some(path) => text.replace(path, name),
+                    None => text,
+                }
+            })
     }
+}
+
+fn json(file: &Path) -> Json {
+    serde_json::from_slice(&fs::read(file).unwrap()).unwrap()
 }
 
 fn lake(dir: &Path) {
@@ -100,9 +144,10 @@ fn lake(dir: &Path) {
     for table in SPARK {
         let folder = dir.join(table);
         place(&fixture(&format!("tables/{table}")), &folder).unwrap();
-        let expected = fs::read(folder.join("expected.json")).unwrap();
-        let expected: Json = serde_json::from_slice(&expected).unwrap();
-        let metadata = folder.join("table").join(expected["metadata_file"].as_str().unwrap());
+        let expected = json(&folder.join("expected.json"));
+        let metadata = folder
+            .join("table")
+            .join(expected["metadata_file"].as_str().unwrap());
         let location = format!("file://{}", metadata.display());
         register_table(&dir.join("catalog.db"), "spark", table, &location).unwrap();
     }

@@ -16,6 +16,7 @@ mod session;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sqllogictest::{Runner, default_normalizer, default_validator, strict_column_validator};
 
@@ -31,8 +32,16 @@ struct Setting {
 }
 
 const SETTINGS: [Setting; 2] = [
-    Setting { label: "one_partition", partitions: 1, batch_size: 8192 },
-    Setting { label: "four_partitions", partitions: 4, batch_size: 3 },
+    Setting {
+        label: "one_partition",
+        partitions: 1,
+        batch_size: 8192,
+    },
+    Setting {
+        label: "four_partitions",
+        partitions: 4,
+        batch_size: 3,
+    },
 ];
 
 #[test]
@@ -82,9 +91,10 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
 /// Runs all records of a file and tells every one that failed.
 async fn run(file: &Path, setting: Setting) -> Result<(), String> {
     let text = std::fs::read_to_string(file).unwrap();
-    let place = Place::of(&text);
+    let place = Arc::new(Place::of(&text));
     let records = sqllogictest::parse_file(file).map_err(|error| error.to_string())?;
-    let mut runner = Runner::new(async || SltSession::open(file, &text, &place, setting).await);
+    let mut runner =
+        Runner::new(async || SltSession::open(file, &text, Arc::clone(&place), setting).await);
     prepare(&mut runner, &place, setting);
     let mut failures = Vec::new();
     for record in records {
@@ -95,13 +105,18 @@ async fn run(file: &Path, setting: Setting) -> Result<(), String> {
             failures.push(failure.display(false).to_string());
         }
     }
-    if failures.is_empty() { Ok(()) } else { Err(failures.join("\n\n")) }
+    if failures.is_empty() {
+        Ok(())
+    } else {
+        Err(failures.join("\n\n"))
+    }
 }
 
 async fn write_output(file: &Path, setting: Setting) {
     let text = std::fs::read_to_string(file).unwrap();
-    let place = Place::of(&text);
-    let mut runner = Runner::new(async || SltSession::open(file, &text, &place, setting).await);
+    let place = Arc::new(Place::of(&text));
+    let mut runner =
+        Runner::new(async || SltSession::open(file, &text, Arc::clone(&place), setting).await);
     prepare(&mut runner, &place, setting);
     let written = runner.update_test_file(
         file,

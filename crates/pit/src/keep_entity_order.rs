@@ -42,7 +42,11 @@ impl PhysicalOptimizerRule for KeepEntityOrder {
             if !plan.as_any().is::<PitJoinExec>() {
                 return Ok(Transformed::no(plan));
             }
-            let mut children = plan.children().into_iter().map(Arc::clone).collect::<Vec<_>>();
+            let mut children = plan
+                .children()
+                .into_iter()
+                .map(Arc::clone)
+                .collect::<Vec<_>>();
             match undealt(&children[0])? {
                 Some(entity) => {
                     children[0] = entity;

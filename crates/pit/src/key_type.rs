@@ -16,7 +16,10 @@ pub fn key_type(
     view_column: &str,
     view: &DataType,
 ) -> Result<DataType> {
-    for (side, column, data_type) in [("entity", entity_column, entity), ("view", view_column, view)] {
+    for (side, column, data_type) in [
+        ("entity", entity_column, entity),
+        ("view", view_column, view),
+    ] {
         if !is_key_type(data_type) {
             return plan_err!(
                 "join key {column} of the {side} side has type {data_type}, which cannot be a key: expected an integer, \
@@ -60,18 +63,26 @@ fn strip(data_type: &DataType) -> &DataType {
 }
 
 fn is_string(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+    matches!(
+        data_type,
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
+    )
 }
 
 fn is_binary(data_type: &DataType) -> bool {
     matches!(
         data_type,
-        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_)
+        DataType::Binary
+            | DataType::LargeBinary
+            | DataType::BinaryView
+            | DataType::FixedSizeBinary(_)
     )
 }
 
 fn common(entity: &DataType, view: &DataType) -> Option<DataType> {
-    use DataType::{BinaryView, Date32, Date64, Decimal128, Int64, Null, Timestamp, UInt64, Utf8View};
+    use DataType::{
+        BinaryView, Date32, Date64, Decimal128, Int64, Null, Timestamp, UInt64, Utf8View,
+    };
     let wide = |t: &DataType| matches!(t, UInt64);
     match (entity, view) {
         (Null, other) | (other, Null) => common(other, other).or(Some(Null)),
@@ -80,12 +91,8 @@ fn common(entity: &DataType, view: &DataType) -> Option<DataType> {
             (true, true) => UInt64,
             _ => Decimal128(20, 0),
         }),
-        (a, b) if is_string(a) && is_string(b) => {
-            Some(if a == b { a.clone() } else { Utf8View })
-        }
-        (a, b) if is_binary(a) && is_binary(b) => {
-            Some(if a == b { a.clone() } else { BinaryView })
-        }
+        (a, b) if is_string(a) && is_string(b) => Some(if a == b { a.clone() } else { Utf8View }),
+        (a, b) if is_binary(a) && is_binary(b) => Some(if a == b { a.clone() } else { BinaryView }),
         (Date32, Date32) => Some(Date32),
         (Date32 | Date64, Date32 | Date64) => Some(Date64),
         (Timestamp(a, _), Timestamp(b, _)) => Some(Timestamp(finer(*a, *b), None)),
@@ -134,15 +141,23 @@ mod tests {
     fn integers_widen_and_strings_meet() {
         let t = |a: DataType, b: DataType| key_type("e", &a, "v", &b).unwrap();
         assert_eq!(t(DataType::Int32, DataType::Int64), DataType::Int64);
-        assert_eq!(t(DataType::UInt64, DataType::Int8), DataType::Decimal128(20, 0));
+        assert_eq!(
+            t(DataType::UInt64, DataType::Int8),
+            DataType::Decimal128(20, 0)
+        );
         assert_eq!(t(DataType::Utf8, DataType::LargeUtf8), DataType::Utf8View);
     }
 
     #[test]
     fn illegal_and_mismatched_keys_name_both_sides() {
-        let message = |a: DataType, b: DataType| key_type("e", &a, "v", &b).unwrap_err().to_string();
+        let message =
+            |a: DataType, b: DataType| key_type("e", &a, "v", &b).unwrap_err().to_string();
         assert!(message(DataType::Utf8, DataType::Int64).contains("entity column e has type Utf8"));
-        assert!(message(DataType::Float64, DataType::Int64).contains("join key e of the entity side"));
-        assert!(message(DataType::Int64, DataType::Boolean).contains("join key v of the view side"));
+        assert!(
+            message(DataType::Float64, DataType::Int64).contains("join key e of the entity side")
+        );
+        assert!(
+            message(DataType::Int64, DataType::Boolean).contains("join key v of the view side")
+        );
     }
 }

@@ -35,7 +35,8 @@ impl ExtensionPlanner for PitJoinPlanner {
         let Some((entity, views)) = physical_inputs.split_first() else {
             return internal_err!("a point-in-time join has no inputs");
         };
-        let join = PitJoinExec::try_new(Arc::clone(entity), views.to_vec(), Arc::clone(node.spec()))?;
+        let join =
+            PitJoinExec::try_new(Arc::clone(entity), views.to_vec(), Arc::clone(node.spec()))?;
         Ok(Some(Arc::new(join)))
     }
 }

@@ -15,8 +15,8 @@ use std::time::Duration;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::common::{Result, plan_err};
 
-use crate::key_type::key_type;
 use crate::kernel::time::Unit;
+use crate::key_type::key_type;
 
 /// One feature of a view: a column of its input and the name it has in the answer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -70,7 +70,10 @@ pub struct PitSpec {
 impl PitSpec {
     /// The columns of the entity side that the join itself reads.
     pub(crate) fn entity_columns(&self) -> impl Iterator<Item = &str> {
-        let keys = self.views.iter().flat_map(|v| v.keys.iter().map(|k| k.entity.as_str()));
+        let keys = self
+            .views
+            .iter()
+            .flat_map(|v| v.keys.iter().map(|k| k.entity.as_str()));
         std::iter::once(self.event_time.as_str()).chain(keys)
     }
 
@@ -80,7 +83,13 @@ impl PitSpec {
     /// two columns of the answer share a name.
     pub fn output_schema(&self, entity: &Schema, views: &[SchemaRef]) -> Result<SchemaRef> {
         let time = column(entity, &self.event_time, "the entity side")?;
-        Unit::of(time.data_type(), &format!("event timestamp column {} of the entity side", self.event_time))?;
+        Unit::of(
+            time.data_type(),
+            &format!(
+                "event timestamp column {} of the entity side",
+                self.event_time
+            ),
+        )?;
         let mut fields: Vec<FieldRef> = entity.fields().iter().cloned().collect();
         for (view, schema) in self.views.iter().zip(views) {
             view.check(entity, schema)?;
@@ -88,7 +97,8 @@ impl PitSpec {
                 let field = column(schema, &feature.column, &format!("view {}", view.name))?;
                 let data_type = utc(field.data_type());
                 fields.push(Arc::new(
-                    Field::new(&feature.output, data_type, true).with_metadata(field.metadata().clone()),
+                    Field::new(&feature.output, data_type, true)
+                        .with_metadata(field.metadata().clone()),
                 ));
             }
         }
@@ -127,7 +137,12 @@ impl PitView {
         for key in &self.keys {
             let entity_type = column(entity, &key.entity, "the entity side")?.data_type();
             let view_type = column(schema, &key.view, &side)?.data_type();
-            key_type(&key.entity, entity_type, &format!("{}.{}", self.name, key.view), view_type)?;
+            key_type(
+                &key.entity,
+                entity_type,
+                &format!("{}.{}", self.name, key.view),
+                view_type,
+            )?;
         }
         Ok(())
     }
@@ -138,7 +153,12 @@ fn column<'a>(schema: &'a Schema, name: &str, side: &str) -> Result<&'a FieldRef
         Some(field) => Ok(field),
         None => plan_err!(
             "feast_pit_join: {side} has no column {name}; its columns are {}",
-            schema.fields().iter().map(|f| f.name().as_str()).collect::<Vec<_>>().join(", ")
+            schema
+                .fields()
+                .iter()
+                .map(|f| f.name().as_str())
+                .collect::<Vec<_>>()
+                .join(", ")
         ),
     }
 }
@@ -150,4 +170,3 @@ pub fn utc(data_type: &DataType) -> DataType {
         other => other.clone(),
     }
 }
-

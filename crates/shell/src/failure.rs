@@ -91,6 +91,7 @@ fn text(error: &DataFusionError) -> String {
             None => inner.to_string(),
         },
         DataFusionError::Diagnostic(_, inner) => text(inner),
+        DataFusionError::Context(what, inner) => format!("{what}: {}", text(inner)),
         DataFusionError::Shared(inner) => text(inner),
         DataFusionError::Plan(message) => {
             without_backtrace(message).replace(".\nDid you mean", "; did you mean")

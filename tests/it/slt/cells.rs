@@ -36,17 +36,27 @@ const LETTERS: [(char, Kind); 7] = [
 
 impl ColumnType for Kind {
     fn from_char(value: char) -> Option<Self> {
-        LETTERS.into_iter().find(|(letter, _)| *letter == value).map(|(_, kind)| kind)
+        LETTERS
+            .into_iter()
+            .find(|(letter, _)| *letter == value)
+            .map(|(_, kind)| kind)
     }
 
     fn to_char(&self) -> char {
-        LETTERS.into_iter().find(|(_, kind)| kind == self).map_or('?', |(letter, _)| letter)
+        LETTERS
+            .into_iter()
+            .find(|(_, kind)| kind == self)
+            .map_or('?', |(letter, _)| letter)
     }
 }
 
 /// The kinds of a result's columns.
 pub(super) fn kinds(schema: &Schema) -> Vec<Kind> {
-    schema.fields().iter().map(|field| kind(field.data_type())).collect()
+    schema
+        .fields()
+        .iter()
+        .map(|field| kind(field.data_type()))
+        .collect()
 }
 
 fn kind(data_type: &DataType) -> Kind {
@@ -66,7 +76,9 @@ fn kind(data_type: &DataType) -> Kind {
 
 /// The rows of a result.
 pub(super) fn rows(batches: &[RecordBatch]) -> Result<Vec<Vec<String>>> {
-    let options = FormatOptions::default().with_null("NULL").with_types_info(false);
+    let options = FormatOptions::default()
+        .with_null("NULL")
+        .with_types_info(false);
     let mut rows = Vec::new();
     for batch in batches {
         let columns = batch
@@ -75,8 +87,10 @@ pub(super) fn rows(batches: &[RecordBatch]) -> Result<Vec<Vec<String>>> {
             .map(|column| Ok(ArrayFormatter::try_new(column.as_ref(), &options)?))
             .collect::<Result<Vec<_>>>()?;
         for at in 0..batch.num_rows() {
-            let cells: Vec<String> =
-                columns.iter().map(|column| cell(&column.value(at).to_string())).collect();
+            let cells: Vec<String> = columns
+                .iter()
+                .map(|column| cell(&column.value(at).to_string()))
+                .collect();
             if cells.iter().any(|cell| cell.contains('\n')) {
                 let text = cells.join(" ");
                 let lines = text.lines().filter(|line| !line.trim().is_empty());
@@ -90,5 +104,9 @@ pub(super) fn rows(batches: &[RecordBatch]) -> Result<Vec<Vec<String>>> {
 }
 
 fn cell(text: &str) -> String {
-    if text.is_empty() { "(empty)".to_owned() } else { text.to_owned() }
+    if text.is_empty() {
+        "(empty)".to_owned()
+    } else {
+        text.to_owned()
+    }
 }

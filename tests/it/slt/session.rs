@@ -27,7 +27,7 @@ enum Session {
 /// A session and the names that its file uses.
 pub(super) struct SltSession {
     session: Session,
-    names: Vec<(String, String)>,
+    place: Arc<Place>,
 }
 
 /// An error as the files show it: without a backtrace, without the folders of one run.
@@ -47,18 +47,20 @@ impl SltSession {
     pub(super) async fn open(
         file: &Path,
         text: &str,
-        place: &Place,
+        place: Arc<Place>,
         setting: Setting,
     ) -> Result<Self, SltError> {
-        let names = place.names().map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let names: Vec<_> = names.collect();
         let told = |error: DataFusionError| SltError(place.conceal(&told(&error)));
         let config = SessionConfig::new()
             .with_target_partitions(setting.partitions)
             .with_batch_size(setting.batch_size)
             .with_information_schema(true);
         if file.parent().is_some_and(|folder| folder.ends_with("bare")) {
-            return Ok(Self { session: Session::Bare(bare_session(config).map_err(told)?), names });
+            let session = bare_session(config).map_err(told)?;
+            return Ok(Self {
+                session: Session::Bare(session),
+                place,
+            });
         }
         let mut builder = FeastContext::builder().with_session_config(config);
         let first = text.lines().next().unwrap_or_default();
@@ -66,7 +68,10 @@ impl SltSession {
             builder = builder.with_registry_path(place.expand(path.trim()));
         }
         let feast = Box::pin(builder.build()).await.map_err(told)?;
-        Ok(Self { session: Session::Feast(Box::new(feast)), names })
+        Ok(Self {
+            session: Session::Feast(Box::new(feast)),
+            place,
+        })
     }
 
     async fn frame(&self, sql: &str) -> Result<DataFrame> {
@@ -83,11 +88,10 @@ impl SltSession {
         if schema.fields().is_empty() {
             return Ok(DBOutput::StatementComplete(0));
         }
-        Ok(DBOutput::Rows { types: kinds(&schema), rows: rows(&batches)? })
-    }
-
-    fn conceal(&self, text: &str) -> String {
-        self.names.iter().fold(text.to_owned(), |text, (name, value)| text.replace(value, name))
+        Ok(DBOutput::Rows {
+            types: kinds(&schema),
+            rows: rows(&batches)?,
+        })
     }
 }
 
@@ -101,17 +105,17 @@ impl AsyncDB for SltSession {
     type ColumnType = Kind;
 
     async fn run(&mut self, sql: &str) -> Result<DBOutput<Kind>, SltError> {
-        let sql = self
-            .names
-            .iter()
-            .fold(sql.to_owned(), |text, (name, value)| text.replace(name, value));
-        match self.output(&sql).await {
+        match self.output(&self.place.expand(sql)).await {
             Ok(DBOutput::Rows { types, rows }) => {
-                let conceal = |row: Vec<String>| row.iter().map(|cell| self.conceal(cell)).collect();
-                Ok(DBOutput::Rows { types, rows: rows.into_iter().map(conceal).collect() })
+                let conceal =
+                    |row: Vec<String>| row.iter().map(|cell| self.place.conceal(cell)).collect();
+                Ok(DBOutput::Rows {
+                    types,
+                    rows: rows.into_iter().map(conceal).collect(),
+                })
             }
             Ok(done) => Ok(done),
-            Err(error) => Err(SltError(self.conceal(&told(&error)))),
+            Err(error) => Err(SltError(self.place.conceal(&told(&error)))),
         }
     }
 

@@ -40,7 +40,11 @@ impl VisitorMut for NameEntities {
     type Break = ();
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
-        if let TableFactor::Table { name, args: Some(args), .. } = factor
+        if let TableFactor::Table {
+            name,
+            args: Some(args),
+            ..
+        } = factor
             && is_function(name, PIT_JOIN)
             && let Some(entities) = entities(&mut args.args)
             && let Some(query) = as_query(entities)
@@ -54,7 +58,9 @@ impl VisitorMut for NameEntities {
 /// Whether a table factor's name is that of a function of ours.
 pub(super) fn is_function(name: &ObjectName, function: &str) -> bool {
     match name.0.as_slice() {
-        [part] => part.as_ident().is_some_and(|ident| ident.value.eq_ignore_ascii_case(function)),
+        [part] => part
+            .as_ident()
+            .is_some_and(|ident| ident.value.eq_ignore_ascii_case(function)),
         _ => false,
     }
 }
@@ -64,12 +70,18 @@ fn entities(arguments: &mut [FunctionArg]) -> Option<&mut Expr> {
     let is_entities = |name: &Ident| name.value.eq_ignore_ascii_case("entities");
     for (at, argument) in arguments.iter_mut().enumerate() {
         match argument {
-            FunctionArg::Named { name, arg: FunctionArgExpr::Expr(value), .. } if is_entities(name) => {
+            FunctionArg::Named {
+                name,
+                arg: FunctionArgExpr::Expr(value),
+                ..
+            } if is_entities(name) => {
                 return Some(value);
             }
-            FunctionArg::ExprNamed { name: Expr::Identifier(name), arg: FunctionArgExpr::Expr(value), .. }
-                if is_entities(name) =>
-            {
+            FunctionArg::ExprNamed {
+                name: Expr::Identifier(name),
+                arg: FunctionArgExpr::Expr(value),
+                ..
+            } if is_entities(name) => {
                 return Some(value);
             }
             FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) if at == 0 => return Some(value),
@@ -83,17 +95,25 @@ fn entities(arguments: &mut [FunctionArg]) -> Option<&mut Expr> {
 fn as_query(entities: &Expr) -> Option<Expr> {
     let table = match entities {
         Expr::Identifier(ident) => ident.to_string(),
-        Expr::CompoundIdentifier(parts) => {
-            parts.iter().map(ToString::to_string).collect::<Vec<_>>().join(".")
-        }
+        Expr::CompoundIdentifier(parts) => parts
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("."),
         Expr::Value(value) => match &value.value {
-            Value::SingleQuotedString(text) if is_path(text) => Ident::with_quote('"', text.as_str()).to_string(),
+            Value::SingleQuotedString(text) if is_path(text) => {
+                Ident::with_quote('"', text.as_str()).to_string()
+            }
             Value::SingleQuotedString(text) => text.clone(),
             _ => return None,
         },
         _ => return None,
     };
     let sql = format!("(SELECT * FROM {table})");
-    let parsed = Parser::new(&GenericDialect {}).try_with_sql(&sql).ok()?.parse_expr().ok()?;
+    let parsed = Parser::new(&GenericDialect {})
+        .try_with_sql(&sql)
+        .ok()?
+        .parse_expr()
+        .ok()?;
     matches!(parsed, Expr::Subquery(_)).then_some(parsed)
 }

@@ -78,7 +78,9 @@ async fn entity_plan(scope: &FeastScope, entities: &Expr) -> Result<LogicalPlan>
                 Some(TableReference::Partial { schema, table }) => {
                     TableReference::full(schema.to_string(), table.to_string(), column.name.clone())
                 }
-                Some(other) => return plan_err!("feast_pit_join: {other}.{} is no table", column.name),
+                Some(other) => {
+                    return plan_err!("feast_pit_join: {other}.{} is no table", column.name);
+                }
             };
             scan(scope, table).await
         }

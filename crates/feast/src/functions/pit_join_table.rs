@@ -12,9 +12,9 @@ use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Result;
 use datafusion::logical_expr::{Expr, TableType, UserDefinedLogicalNodeCore};
 use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::limit::GlobalLimitExec;
 use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
-use datafusion::physical_plan::ExecutionPlan;
 use feast_pit::{PitJoinExec, PitJoinNode};
 
 /// Plans the join's inputs with the session it is asked by and puts the operator on top: finished and correct in any session.
@@ -64,7 +64,10 @@ impl TableProvider for PitJoinTable {
                 .iter()
                 .map(|at| {
                     let name = self.schema.field(*at).name();
-                    ProjectionExpr { expr: Arc::new(Column::new(name, *at)), alias: name.clone() }
+                    ProjectionExpr {
+                        expr: Arc::new(Column::new(name, *at)),
+                        alias: name.clone(),
+                    }
                 })
                 .collect::<Vec<_>>();
             plan = Arc::new(ProjectionExec::try_new(columns, plan)?);

@@ -6,7 +6,9 @@
 use std::sync::Arc;
 
 use datafusion::common::{Result, ScalarValue, TableReference, plan_err};
-use datafusion::logical_expr::planner::{PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning};
+use datafusion::logical_expr::planner::{
+    PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning,
+};
 use datafusion::logical_expr::{Expr, Extension, LogicalPlan, LogicalPlanBuilder, lit};
 use datafusion::sql::sqlparser::ast::{self, ObjectName, TableFactor, TableFunctionArgs};
 
@@ -37,22 +39,32 @@ impl FeastRelationPlanner {
     ) -> Result<LogicalPlan> {
         let mut values: [Option<ast::Expr>; 2] = [None, None];
         let mut options: Vec<(String, ScalarValue)> = Vec::new();
-        for (at, Argument { name, value }) in arguments(PIT_JOIN, call, context)?.into_iter().enumerate() {
+        for (at, Argument { name, value }) in
+            arguments(PIT_JOIN, call, context)?.into_iter().enumerate()
+        {
+            let unnamed = name.is_none();
             let name = match (name, at) {
                 (Some(name), _) => name,
                 (None, 0) => "entities".to_owned(),
                 (None, 1) => "features".to_owned(),
                 (None, at) => match OPTIONS.get(at - 2) {
                     Some(option) => (*option).to_owned(),
-                    None => return plan_err!("feast_pit_join takes at most {} arguments", OPTIONS.len() + 2),
+                    None => {
+                        return plan_err!(
+                            "feast_pit_join takes at most {} arguments",
+                            OPTIONS.len() + 2
+                        );
+                    }
                 },
             };
             let place = match name.as_str() {
                 "entities" => 0,
                 "features" => 1,
                 _ => {
-                    let value = literal(PIT_JOIN, &name, value, context)?;
-                    let is_options = at == 2 && matches!(value, ScalarValue::Struct(_) | ScalarValue::Map(_));
+                    let value = literal(PIT_JOIN, &name, value, self.scope.now(), context)?;
+                    let is_options = unnamed
+                        && at == 2
+                        && matches!(value, ScalarValue::Struct(_) | ScalarValue::Map(_));
                     if is_options {
                         options.extend(read_options(&value)?);
                     } else {
@@ -70,29 +82,44 @@ impl FeastRelationPlanner {
                 "feast_pit_join needs entities and features: feast_pit_join(entities => (SELECT …), features => ['view:feature'])"
             );
         };
-        let features = literal(PIT_JOIN, "features", features, context)?;
+        let features = literal(PIT_JOIN, "features", features, self.scope.now(), context)?;
         let request = PitJoinRequest::try_new(&features, &options)?;
         let entities = self.plan_entities(entities, context)?;
         let join = wait(pit_join(&self.scope, entities, &request))?;
-        Ok(LogicalPlan::Extension(Extension { node: Arc::new(join) }))
+        Ok(LogicalPlan::Extension(Extension {
+            node: Arc::new(join),
+        }))
     }
 
-    fn plan_entities(&self, entities: ast::Expr, context: &mut dyn RelationPlannerContext) -> Result<LogicalPlan> {
+    fn plan_entities(
+        &self,
+        entities: ast::Expr,
+        context: &mut dyn RelationPlannerContext,
+    ) -> Result<LogicalPlan> {
         match entities {
-            ast::Expr::Subquery(subquery) => {
-                context.plan(TableFactor::Derived { lateral: false, subquery, alias: None, sample: None })
-            }
+            ast::Expr::Subquery(subquery) => context.plan(TableFactor::Derived {
+                lateral: false,
+                subquery,
+                alias: None,
+                sample: None,
+            }),
             ast::Expr::Identifier(ident) => self.plan_named(ObjectName::from(vec![ident]), context),
-            ast::Expr::CompoundIdentifier(parts) => self.plan_named(ObjectName::from(parts), context),
+            ast::Expr::CompoundIdentifier(parts) => {
+                self.plan_named(ObjectName::from(parts), context)
+            }
             other => {
-                let name = literal(PIT_JOIN, "entities", other, context)?;
+                let name = literal(PIT_JOIN, "entities", other, self.scope.now(), context)?;
                 wait(named_entities(&self.scope, &name))
             }
         }
     }
 
     /// A CTE of the statement, else a table of the session.
-    fn plan_named(&self, name: ObjectName, context: &mut dyn RelationPlannerContext) -> Result<LogicalPlan> {
+    fn plan_named(
+        &self,
+        name: ObjectName,
+        context: &mut dyn RelationPlannerContext,
+    ) -> Result<LogicalPlan> {
         let reference: TableReference = context.object_name_to_table_reference(name.clone())?;
         let factor = TableFactor::Table {
             name,
@@ -120,7 +147,10 @@ impl FeastRelationPlanner {
         context: &mut dyn RelationPlannerContext,
     ) -> Result<LogicalPlan> {
         let mut values: Vec<Option<Expr>> = vec![None; signature.parameters.len()];
-        for (at, Argument { name, value }) in arguments(signature.name, call, context)?.into_iter().enumerate() {
+        for (at, Argument { name, value }) in arguments(signature.name, call, context)?
+            .into_iter()
+            .enumerate()
+        {
             let place = match &name {
                 None if at < values.len() => at,
                 None => {
@@ -143,8 +173,15 @@ impl FeastRelationPlanner {
                     }
                 },
             };
-            if values[place].replace(folded(value, context)?).is_some() {
-                return plan_err!("{}: argument {} is given twice", signature.name, signature.parameters[place].name);
+            if values[place]
+                .replace(folded(value, self.scope.now(), context)?)
+                .is_some()
+            {
+                return plan_err!(
+                    "{}: argument {} is given twice",
+                    signature.name,
+                    signature.parameters[place].name
+                );
             }
         }
         let mut arguments = Vec::with_capacity(values.len());
@@ -153,11 +190,17 @@ impl FeastRelationPlanner {
                 (Some(value), _) => arguments.push(value),
                 (None, Some(default)) => arguments.push(lit(default)),
                 (None, None) => {
-                    return plan_err!("{} needs argument {}; expected {signature}", signature.name, parameter.name);
+                    return plan_err!(
+                        "{} needs argument {}; expected {signature}",
+                        signature.name,
+                        parameter.name
+                    );
                 }
             }
         }
-        let source = context.context_provider().get_table_function_source(signature.name, arguments)?;
+        let source = context
+            .context_provider()
+            .get_table_function_source(signature.name, arguments)?;
         LogicalPlanBuilder::scan(signature.name, source, None)?.build()
     }
 }
@@ -168,17 +211,29 @@ impl RelationPlanner for FeastRelationPlanner {
         relation: TableFactor,
         context: &mut dyn RelationPlannerContext,
     ) -> Result<RelationPlanning> {
-        let TableFactor::Table { name, args: Some(call), alias, .. } = &relation else {
+        let TableFactor::Table {
+            name,
+            args: Some(call),
+            alias,
+            ..
+        } = &relation
+        else {
             return Ok(RelationPlanning::Original(Box::new(relation)));
         };
         let plan = if is_function(name, PIT_JOIN) {
             self.plan_pit_join(call, context)?
-        } else if let Some(signature) = function_signatures().iter().find(|s| is_function(name, s.name)) {
+        } else if let Some(signature) = function_signatures()
+            .iter()
+            .find(|s| is_function(name, s.name))
+        {
             self.plan_function(signature, call, context)?
         } else {
             return Ok(RelationPlanning::Original(Box::new(relation)));
         };
         let alias = alias.clone();
-        Ok(RelationPlanning::Planned(Box::new(PlannedRelation { plan, alias })))
+        Ok(RelationPlanning::Planned(Box::new(PlannedRelation {
+            plan,
+            alias,
+        })))
     }
 }

@@ -14,11 +14,15 @@ use datafusion::common::{DataFusionError, Result};
 pub(crate) fn wait<T: Send>(future: impl Future<Output = Result<T>> + Send) -> Result<T> {
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
             runtime.block_on(future)
         });
         thread.join().unwrap_or_else(|_| {
-            Err(DataFusionError::Internal("a thread that resolves definitions has panicked".to_owned()))
+            Err(DataFusionError::Internal(
+                "a thread that resolves definitions has panicked".to_owned(),
+            ))
         })
     })
 }

@@ -79,14 +79,20 @@ impl FeastContextBuilder {
 
     /// The context; an error names the catalog that cannot be attached or the registry that cannot be read.
     pub async fn build(self) -> Result<FeastContext> {
-        let mut builder = self.state.unwrap_or_else(|| SessionStateBuilder::new().with_default_features());
+        let mut builder = self
+            .state
+            .unwrap_or_else(|| SessionStateBuilder::new().with_default_features());
         if let Some(config) = self.config {
             builder = builder.with_config(config);
         }
         if let Some(runtime) = self.runtime {
             builder = builder.with_runtime_env(runtime);
         }
-        let config = builder.config().take().unwrap_or_default().with_information_schema(true);
+        let config = builder
+            .config()
+            .take()
+            .unwrap_or_default()
+            .with_information_schema(true);
         builder = builder.with_config(config);
         let shared = install(&mut builder, self.options)?;
         shared.registry.read()?;

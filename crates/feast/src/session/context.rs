@@ -12,7 +12,9 @@ use datafusion::catalog::CatalogProviderList;
 use datafusion::common::{DataFusionError, ParamValues, Result, plan_err};
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::{SessionState, SessionStateBuilder};
-use datafusion::logical_expr::{DmlStatement, LogicalPlan, Statement as PlanStatement, WriteOp};
+use datafusion::logical_expr::{
+    DmlStatement, LogicalPlan, LogicalPlanBuilder, Statement as PlanStatement, WriteOp,
+};
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast::{self, Ident};
@@ -63,7 +65,11 @@ impl FeastContext {
     }
 
     pub(super) fn new(session: SessionContext, shared: Arc<FeastShared>) -> Self {
-        Self { session, shared, prepared: Mutex::new(HashMap::new()) }
+        Self {
+            session,
+            shared,
+            prepared: Mutex::new(HashMap::new()),
+        }
     }
 
     /// The DataFusion session inside, to register tables and functions with.
@@ -82,8 +88,13 @@ impl FeastContext {
         }
         let statement = parse_one(text, &state)?;
         match self.prepared(statement, &state).await? {
-            Planned::Done => self.session.read_empty()?.select_columns(&[]),
-            Planned::Plan(plan) if runs_in_session(&plan) => self.session.execute_logical_plan(*plan).await,
+            Planned::Done => Ok(DataFrame::new(
+                state,
+                LogicalPlanBuilder::empty(false).build()?,
+            )),
+            Planned::Plan(plan) if runs_in_session(&plan) => {
+                self.session.execute_logical_plan(*plan).await
+            }
             Planned::Plan(plan) => Ok(DataFrame::new(state, *plan)),
         }
     }
@@ -92,9 +103,18 @@ impl FeastContext {
     fn statement(&self) -> (SessionState, FeastScope) {
         let base = self.session.state();
         let config = base.config().clone();
-        let paths = PathTables { config: config.clone(), runtime: Arc::clone(base.runtime_env()) };
-        let catalogs: Arc<dyn CatalogProviderList> = StatementCatalogs::new(base.clone(), Some(paths));
-        let scope = FeastScope::new(Arc::clone(&self.shared), Arc::clone(&catalogs), config, Utc::now());
+        let paths = PathTables {
+            config: config.clone(),
+            runtime: Arc::clone(base.runtime_env()),
+        };
+        let catalogs: Arc<dyn CatalogProviderList> =
+            StatementCatalogs::new(base.clone(), Some(paths));
+        let scope = FeastScope::new(
+            Arc::clone(&self.shared),
+            Arc::clone(&catalogs),
+            config,
+            Utc::now(),
+        );
         let mut builder = SessionStateBuilder::new_from_existing(base).with_catalog_list(catalogs);
         bind_functions(&mut builder, &scope);
         (builder.build(), scope)
@@ -112,12 +132,16 @@ impl FeastContext {
                 let name = normalize(name);
                 plan(statement.clone(), state).await?;
                 if prepared().contains_key(&name) {
-                    return plan_err!("prepared statement {name} exists already; DEALLOCATE {name} first");
+                    return plan_err!(
+                        "prepared statement {name} exists already; DEALLOCATE {name} first"
+                    );
                 }
                 prepared().insert(name, inner.as_ref().clone());
                 Ok(Planned::Done)
             }
-            ast::Statement::Execute { name: Some(name), .. } => {
+            ast::Statement::Execute {
+                name: Some(name), ..
+            } => {
                 let name = name.to_string();
                 let Some(stored) = prepared().get(&name).cloned() else {
                     return plan_err!("there is no prepared statement {name}");
@@ -130,9 +154,9 @@ impl FeastContext {
                     .parameters
                     .into_iter()
                     .map(|e| match e {
-                        datafusion::logical_expr::Expr::Literal(value, metadata) => {
-                            Ok(datafusion::common::metadata::ScalarAndMetadata::new(value, metadata))
-                        }
+                        datafusion::logical_expr::Expr::Literal(value, metadata) => Ok(
+                            datafusion::common::metadata::ScalarAndMetadata::new(value, metadata),
+                        ),
                         other => plan_err!("parameter {other} of EXECUTE {name} is no literal"),
                     })
                     .collect::<Result<Vec<_>>>()?;
@@ -140,7 +164,11 @@ impl FeastContext {
                 let LogicalPlan::Statement(PlanStatement::Prepare(stored)) = stored else {
                     return plan_err!("prepared statement {name} cannot be planned");
                 };
-                let bound = stored.input.as_ref().clone().with_param_values(ParamValues::List(values))?;
+                let bound = stored
+                    .input
+                    .as_ref()
+                    .clone()
+                    .with_param_values(ParamValues::List(values))?;
                 Ok(Planned::Plan(Box::new(bound)))
             }
             ast::Statement::Deallocate { name, .. } => {
@@ -162,7 +190,11 @@ enum Planned {
 }
 
 fn normalize(name: &Ident) -> String {
-    if name.quote_style.is_some() { name.value.clone() } else { name.value.to_ascii_lowercase() }
+    if name.quote_style.is_some() {
+        name.value.clone()
+    } else {
+        name.value.to_ascii_lowercase()
+    }
 }
 
 fn parse_one(text: &str, state: &SessionState) -> Result<Statement> {
@@ -179,11 +211,17 @@ fn parse_one(text: &str, state: &SessionState) -> Result<Statement> {
     match (statements.pop_front(), statements.len()) {
         (Some(statement), 0) => Ok(statement),
         (None, _) => plan_err!("there is no statement in the text"),
-        (Some(_), more) => plan_err!("expected one statement, found {}; run them one at a time", more + 1),
+        (Some(_), more) => plan_err!(
+            "expected one statement, found {}; run them one at a time",
+            more + 1
+        ),
     }
 }
 
-async fn plan(mut statement: Statement, state: &SessionState) -> Result<LogicalPlan, DataFusionError> {
+async fn plan(
+    mut statement: Statement,
+    state: &SessionState,
+) -> Result<LogicalPlan, DataFusionError> {
     name_entities(&mut statement);
     state.statement_to_plan(statement).await
 }

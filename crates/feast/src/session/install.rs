@@ -33,7 +33,10 @@ pub struct FeastOptions {
 impl Default for FeastOptions {
     /// Definitions that live as long as the session, in project `default`.
     fn default() -> Self {
-        Self { registry: Arc::new(InMemoryRegistryStore::default()), project: "default".to_owned() }
+        Self {
+            registry: Arc::new(InMemoryRegistryStore::default()),
+            project: "default".to_owned(),
+        }
     }
 }
 
@@ -78,13 +81,19 @@ impl SessionStateBuilderExt for SessionStateBuilder {
 }
 
 /// Installs into a builder and returns what its statements share.
-pub(super) fn install(builder: &mut SessionStateBuilder, options: FeastOptions) -> Result<Arc<FeastShared>> {
-    let catalogs = builder
-        .catalog_list()
-        .get_or_insert_with(|| Arc::new(MemoryCatalogProviderList::new()) as Arc<dyn CatalogProviderList>);
+pub(super) fn install(
+    builder: &mut SessionStateBuilder,
+    options: FeastOptions,
+) -> Result<Arc<FeastShared>> {
+    let catalogs = builder.catalog_list().get_or_insert_with(|| {
+        Arc::new(MemoryCatalogProviderList::new()) as Arc<dyn CatalogProviderList>
+    });
     let catalogs = Arc::clone(catalogs);
     let runtime = Arc::clone(builder.runtime_env().get_or_insert_with(Default::default));
-    let config = builder.config().get_or_insert_with(Default::default).clone();
+    let config = builder
+        .config()
+        .get_or_insert_with(Default::default)
+        .clone();
     let shared = Arc::new(FeastShared {
         registry: RegistryHandle::new(options.registry),
         project: options.project,
@@ -92,14 +101,33 @@ pub(super) fn install(builder: &mut SessionStateBuilder, options: FeastOptions) 
         attached: RwLock::new(BTreeMap::new()),
         runtime,
     });
-    catalogs.register_catalog("feast".to_owned(), Arc::new(FeastCatalog::new(Arc::clone(&shared))));
+    catalogs.register_catalog(
+        "feast".to_owned(),
+        Arc::new(FeastCatalog::new(Arc::clone(&shared))),
+    );
 
     let rules = &mut builder.optimizer().get_or_insert_with(Optimizer::new).rules;
-    insert_before(rules, "push_down_limit", Arc::new(PushLimitThroughPitJoin::default()), |r| r.name());
-    insert_before(rules, "push_down_filter", Arc::new(PushFilterThroughPitJoin::default()), |r| r.name());
-    let physical = &mut builder.physical_optimizers().get_or_insert_with(PhysicalOptimizer::new).rules;
+    insert_before(
+        rules,
+        "push_down_limit",
+        Arc::new(PushLimitThroughPitJoin::default()),
+        |r| r.name(),
+    );
+    insert_before(
+        rules,
+        "push_down_filter",
+        Arc::new(PushFilterThroughPitJoin::default()),
+        |r| r.name(),
+    );
+    let physical = &mut builder
+        .physical_optimizers()
+        .get_or_insert_with(PhysicalOptimizer::new)
+        .rules;
     physical.insert(0, Arc::new(ChooseIcebergScan::default()));
-    let at = physical.iter().position(|r| r.name() == "EnforceDistribution").map_or(physical.len(), |at| at + 1);
+    let at = physical
+        .iter()
+        .position(|r| r.name() == "EnforceDistribution")
+        .map_or(physical.len(), |at| at + 1);
     physical.insert(at, Arc::new(KeepEntityOrder::default()));
 
     let planner = FeastQueryPlanner::new(builder.query_planner().take());
@@ -114,14 +142,28 @@ pub(super) fn install(builder: &mut SessionStateBuilder, options: FeastOptions) 
 pub(super) fn bind_functions(builder: &mut SessionStateBuilder, scope: &FeastScope) {
     let functions = builder.table_functions().get_or_insert_with(HashMap::new);
     for function in table_functions(scope) {
-        functions.insert(function.name().to_owned(), Arc::new(function) as Arc<TableFunction>);
+        functions.insert(
+            function.name().to_owned(),
+            Arc::new(function) as Arc<TableFunction>,
+        );
     }
     let planners = builder.relation_planners().get_or_insert_with(Vec::new);
     // The first planner that plans a relation wins, so this one hides an earlier one of ours.
-    planners.insert(0, Arc::new(FeastRelationPlanner::new(scope.clone())) as Arc<dyn RelationPlanner>);
+    planners.insert(
+        0,
+        Arc::new(FeastRelationPlanner::new(scope.clone())) as Arc<dyn RelationPlanner>,
+    );
 }
 
-fn insert_before<R: ?Sized>(rules: &mut Vec<Arc<R>>, name: &str, rule: Arc<R>, name_of: impl Fn(&R) -> &str) {
-    let at = rules.iter().position(|r| name_of(r) == name).unwrap_or(rules.len());
+fn insert_before<R: ?Sized>(
+    rules: &mut Vec<Arc<R>>,
+    name: &str,
+    rule: Arc<R>,
+    name_of: impl Fn(&R) -> &str,
+) {
+    let at = rules
+        .iter()
+        .position(|r| name_of(r) == name)
+        .unwrap_or(rules.len());
     rules.insert(at, rule);
 }

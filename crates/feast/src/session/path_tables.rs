@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::catalog::{TableProvider, UrlTableFactory};
-use datafusion::common::{DataFusionError, Result, plan_err};
-use datafusion::datasource::listing::{ListingTable, ListingTableConfig, ListingTableConfigExt, ListingTableUrl};
+use datafusion::common::{DataFusionError, Result};
+use datafusion::datasource::listing::{
+    ListingTable, ListingTableConfig, ListingTableConfigExt, ListingTableUrl,
+};
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionConfig;
@@ -33,34 +35,58 @@ impl PathTables {
     pub(crate) async fn open(&self, path: &str) -> Result<Arc<dyn TableProvider>> {
         let url = ListingTableUrl::parse(path)?;
         let state = self.state();
-        let config = ListingTableConfig::new(url).infer_options(&state).await.map_err(|e| missing(path, &e))?;
+        let config = ListingTableConfig::new(url)
+            .infer_options(&state)
+            .await
+            .map_err(|e| missing(path, &e))?;
         let config = config.infer_partitions_from_path(&state).await?;
-        let config = config.infer_schema(&state).await.map_err(|e| missing(path, &e))?;
-        if config.file_schema.as_ref().is_none_or(|s| s.fields().is_empty()) {
-            return plan_err!("no file at {path}; expected a Parquet, CSV, JSON or Arrow file, a directory of them or a glob");
+        let config = config
+            .infer_schema(&state)
+            .await
+            .map_err(|e| missing(path, &e))?;
+        if config
+            .file_schema
+            .as_ref()
+            .is_none_or(|s| s.fields().is_empty())
+        {
+            return Err(missing(path, &DataFusionError::Internal(String::new())));
         }
         Ok(Arc::new(ListingTable::try_new(config)?))
     }
 }
 
 fn missing(path: &str, cause: &DataFusionError) -> DataFusionError {
-    DataFusionError::Plan(format!(
-        "cannot read {path} as a table: {}; expected a Parquet, CSV, JSON or Arrow file, a directory of them or a glob",
-        cause.strip_backtrace()
-    ))
+    const EXPECTED: &str = "a Parquet, CSV, JSON or Arrow file, a directory of them or a glob";
+    DataFusionError::Plan(match cause {
+        // What DataFusion says when a path leads nowhere.
+        DataFusionError::Internal(_) => format!("there is no file at {path}; expected {EXPECTED}"),
+        cause => format!(
+            "cannot read {path} as a table: {}; expected {EXPECTED}",
+            cause.strip_backtrace()
+        ),
+    })
 }
 
 /// Whether a string names a file rather than a table: it has a slash or ends like a file.
 pub(crate) fn is_path(text: &str) -> bool {
-    const ENDINGS: [&str; 8] = [".parquet", ".csv", ".tsv", ".json", ".ndjson", ".jsonl", ".arrow", ".avro"];
+    const ENDINGS: [&str; 8] = [
+        ".parquet", ".csv", ".tsv", ".json", ".ndjson", ".jsonl", ".arrow", ".avro",
+    ];
     let lower = text.to_ascii_lowercase();
-    let lower = [".gz", ".zst", ".bz2", ".xz"].iter().find_map(|e| lower.strip_suffix(e)).unwrap_or(&lower);
+    let lower = [".gz", ".zst", ".bz2", ".xz"]
+        .iter()
+        .find_map(|e| lower.strip_suffix(e))
+        .unwrap_or(&lower);
     text.contains('/') || ENDINGS.iter().any(|e| lower.ends_with(e))
 }
 
 #[async_trait]
 impl UrlTableFactory for PathTables {
     async fn try_new(&self, url: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        if is_path(url) { self.open(url).await.map(Some) } else { Ok(None) }
+        if is_path(url) {
+            self.open(url).await.map(Some)
+        } else {
+            Ok(None)
+        }
     }
 }

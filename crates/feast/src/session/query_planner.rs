@@ -43,8 +43,12 @@ impl QueryPlanner for FeastQueryPlanner {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         match &self.other {
             None => {
-                let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(PitJoinPlanner::default())]);
-                planner.create_physical_plan(logical_plan, session_state).await
+                let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(
+                    PitJoinPlanner::default(),
+                )]);
+                planner
+                    .create_physical_plan(logical_plan, session_state)
+                    .await
             }
             Some(other) => {
                 let plan = behind_providers(logical_plan.clone())?;

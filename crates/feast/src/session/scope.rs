@@ -13,7 +13,9 @@ use datafusion::common::{Result, TableReference, plan_err};
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::ResolvedTableReference;
-use feast_iceberg::{CatalogOptions, IcebergCatalogProvider, IcebergTableProvider, SnapshotSelector};
+use feast_iceberg::{
+    CatalogOptions, IcebergCatalogProvider, IcebergTableProvider, SnapshotSelector,
+};
 use feast_registry::{DataSource, Source};
 
 use super::path_tables::PathTables;
@@ -43,13 +45,17 @@ pub(crate) struct FeastScope {
 // Catalogs hold what they share with the scope: printing them would not end.
 impl fmt::Debug for FeastShared {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.debug_struct("FeastShared").field("project", &self.project).finish_non_exhaustive()
+        f.debug_struct("FeastShared")
+            .field("project", &self.project)
+            .finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for FeastScope {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.debug_struct("FeastScope").field("project", &self.shared.project).finish_non_exhaustive()
+        f.debug_struct("FeastScope")
+            .field("project", &self.shared.project)
+            .finish_non_exhaustive()
     }
 }
 
@@ -60,7 +66,12 @@ impl FeastScope {
         config: SessionConfig,
         now: DateTime<Utc>,
     ) -> Self {
-        Self { shared, catalogs, config, now }
+        Self {
+            shared,
+            catalogs,
+            config,
+            now,
+        }
     }
 
     pub(crate) fn registry(&self) -> &RegistryHandle {
@@ -77,7 +88,10 @@ impl FeastScope {
     }
 
     pub(crate) fn path_tables(&self) -> PathTables {
-        PathTables { config: self.config.clone(), runtime: Arc::clone(&self.shared.runtime) }
+        PathTables {
+            config: self.config.clone(),
+            runtime: Arc::clone(&self.shared.runtime),
+        }
     }
 
     /// The reference with the session's default catalog and schema where it names none.
@@ -136,7 +150,12 @@ impl FeastScope {
                     iceberg.namespace.as_str(),
                     iceberg.table.as_str(),
                 );
-                if self.shared.catalogs.catalog(&iceberg.catalog_name).is_none() {
+                if self
+                    .shared
+                    .catalogs
+                    .catalog(&iceberg.catalog_name)
+                    .is_none()
+                {
                     return plan_err!(
                         "data source {} is Iceberg table {reference}, but no catalog {} is attached; attach it with --catalog or \
                          CREATE EXTERNAL CATALOG {} STORED AS ICEBERG OPTIONS (type '{}', uri '…')",
@@ -156,7 +175,12 @@ impl FeastScope {
                      table of this session"
                 );
             }
-            _ => return plan_err!("data source {} is of a kind that cannot be read here", source.name),
+            _ => {
+                return plan_err!(
+                    "data source {} is of a kind that cannot be read here",
+                    source.name
+                );
+            }
         };
         if at == SnapshotSelector::Current {
             return Ok(table);
@@ -172,22 +196,39 @@ impl FeastScope {
 
     /// How an Iceberg catalog of this name was attached.
     pub(crate) fn catalog_options(&self, name: &str) -> Option<CatalogOptions> {
-        self.shared.attached.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        self.shared
+            .attached
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(name)
+            .cloned()
     }
 
     /// Attaches an Iceberg catalog under its name.
-    pub(crate) async fn attach_catalog(&self, options: CatalogOptions, if_not_exists: bool) -> Result<()> {
+    pub(crate) async fn attach_catalog(
+        &self,
+        options: CatalogOptions,
+        if_not_exists: bool,
+    ) -> Result<()> {
         let name = options.name.clone();
         if self.shared.catalogs.catalog(&name).is_some() {
             if if_not_exists {
                 return Ok(());
             }
-            return plan_err!("catalog {name} exists already; choose another name or say IF NOT EXISTS");
+            return plan_err!(
+                "catalog {name} exists already; choose another name or say IF NOT EXISTS"
+            );
         }
         let catalog = feast_iceberg::connect(&options).await?;
         let provider = IcebergCatalogProvider::new(catalog, &name);
-        self.shared.catalogs.register_catalog(name.clone(), Arc::new(provider));
-        self.shared.attached.write().unwrap_or_else(PoisonError::into_inner).insert(name, options);
+        self.shared
+            .catalogs
+            .register_catalog(name.clone(), Arc::new(provider));
+        self.shared
+            .attached
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(name, options);
         Ok(())
     }
 }

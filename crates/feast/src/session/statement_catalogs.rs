@@ -12,7 +12,9 @@ use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
 use datafusion::catalog::view::ViewTable;
-use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider, UrlTableFactory};
+use datafusion::catalog::{
+    CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider, UrlTableFactory,
+};
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::{DdlStatement, LogicalPlan, TableType};
@@ -32,7 +34,9 @@ pub(crate) struct StatementCatalogs {
 
 impl fmt::Debug for StatementCatalogs {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.debug_struct("StatementCatalogs").field("names", &self.inner.catalog_names()).finish_non_exhaustive()
+        f.debug_struct("StatementCatalogs")
+            .field("names", &self.inner.catalog_names())
+            .finish_non_exhaustive()
     }
 }
 
@@ -80,7 +84,10 @@ impl CatalogProviderList for StatementCatalogs {
         if let Some(iceberg) = catalog.as_any().downcast_ref::<IcebergCatalogProvider>() {
             return Some(iceberg.for_statement(Arc::clone(&self.pins)));
         }
-        Some(Arc::new(StatementCatalog { inner: catalog, list: self.this.upgrade()? }))
+        Some(Arc::new(StatementCatalog {
+            inner: catalog,
+            list: self.this.upgrade()?,
+        }))
     }
 }
 
@@ -101,7 +108,10 @@ impl CatalogProvider for StatementCatalog {
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
         let inner = self.inner.schema(name)?;
-        Some(Arc::new(StatementSchema { inner, list: Arc::clone(&self.list) }))
+        Some(Arc::new(StatementSchema {
+            inner,
+            list: Arc::clone(&self.list),
+        }))
     }
 
     fn register_schema(
@@ -112,7 +122,11 @@ impl CatalogProvider for StatementCatalog {
         self.inner.register_schema(name, schema)
     }
 
-    fn deregister_schema(&self, name: &str, cascade: bool) -> Result<Option<Arc<dyn SchemaProvider>>> {
+    fn deregister_schema(
+        &self,
+        name: &str,
+        cascade: bool,
+    ) -> Result<Option<Arc<dyn SchemaProvider>>> {
         self.inner.deregister_schema(name, cascade)
     }
 }

@@ -42,9 +42,16 @@ pub(super) struct KeySetBounds {
 
 impl ViewFilter {
     pub(super) fn new(plan: &ViewPlan, schema: &Schema) -> Self {
-        let columns = plan.keys.iter().map(|k| k.view).chain([plan.event]).chain(plan.created);
+        let columns = plan
+            .keys
+            .iter()
+            .map(|k| k.view)
+            .chain([plan.event])
+            .chain(plan.created);
         let children = columns.map(|i| column(schema, i)).collect();
-        Self { filter: Arc::new(DynamicFilterPhysicalExpr::new(children, lit(true))) }
+        Self {
+            filter: Arc::new(DynamicFilterPhysicalExpr::new(children, lit(true))),
+        }
     }
 
     pub(super) fn expr(&self) -> Arc<dyn PhysicalExpr> {
@@ -52,7 +59,12 @@ impl ViewFilter {
     }
 
     /// Publishes what the build phase found.
-    pub(super) fn publish(&self, plan: &ViewPlan, schema: &Schema, bounds: &KeySetBounds) -> Result<()> {
+    pub(super) fn publish(
+        &self,
+        plan: &ViewPlan,
+        schema: &Schema,
+        bounds: &KeySetBounds,
+    ) -> Result<()> {
         let mut parts = Vec::new();
         for (key, range) in plan.keys.iter().zip(&bounds.keys) {
             if let Some((low, high)) = range {
@@ -61,7 +73,9 @@ impl ViewFilter {
         }
         if let Some((earliest, latest)) = bounds.times {
             time_at_most(&mut parts, schema, plan.event, latest, plan.entity_unit);
-            if let Some(oldest) = Ttl::new(plan.ttl_nanos, plan.entity_unit, plan.view_unit).oldest(earliest) {
+            if let Some(oldest) =
+                Ttl::new(plan.ttl_nanos, plan.entity_unit, plan.view_unit).oldest(earliest)
+            {
                 push_time(&mut parts, schema, plan.event, Operator::GtEq, oldest);
             }
             if let Some(created) = plan.created.filter(|_| plan.cutoff) {
@@ -82,22 +96,34 @@ impl ViewFilter {
 pub(super) fn key_range(columns: &[ArrayRef]) -> Result<Option<(ScalarValue, ScalarValue)>> {
     let mut range: Option<(ScalarValue, ScalarValue)> = None;
     for column in columns {
-        let sorted = arrow::compute::SortOptions { descending: false, nulls_first: false };
+        let sorted = arrow::compute::SortOptions {
+            descending: false,
+            nulls_first: false,
+        };
         if column.is_empty() || column.null_count() == column.len() {
             continue;
         }
         let (low, high) = extremes(column, sorted)?;
         range = Some(match range {
             None => (low, high),
-            Some((a, b)) => (if low < a { low } else { a }, if high > b { high } else { b }),
+            Some((a, b)) => (
+                if low < a { low } else { a },
+                if high > b { high } else { b },
+            ),
         });
     }
     Ok(range)
 }
 
-fn extremes(column: &ArrayRef, options: arrow::compute::SortOptions) -> Result<(ScalarValue, ScalarValue)> {
+fn extremes(
+    column: &ArrayRef,
+    options: arrow::compute::SortOptions,
+) -> Result<(ScalarValue, ScalarValue)> {
     let lowest = arrow::compute::sort_to_indices(column, Some(options), Some(1))?;
-    let descending = arrow::compute::SortOptions { descending: true, nulls_first: false };
+    let descending = arrow::compute::SortOptions {
+        descending: true,
+        nulls_first: false,
+    };
     let highest = arrow::compute::sort_to_indices(column, Some(descending), Some(1))?;
     let at = |index: u32| ScalarValue::try_from_array(column, index as usize);
     Ok((at(lowest.value(0))?, at(highest.value(0))?))
@@ -134,7 +160,13 @@ fn time_at_most(
 ) {
     if let Ok(unit) = Unit::of(schema.field(index).data_type(), "") {
         // Rounding down keeps every row: an instant of the column's unit is at most `latest` exactly when it is at most that.
-        push_time(parts, schema, index, Operator::LtEq, convert_floor(latest, entity_unit, unit));
+        push_time(
+            parts,
+            schema,
+            index,
+            Operator::LtEq,
+            convert_floor(latest, entity_unit, unit),
+        );
     }
 }
 
@@ -150,7 +182,9 @@ fn push_time(
         return;
     }
     let bound = match schema.field(index).data_type() {
-        DataType::Timestamp(TimeUnit::Second, zone) => ScalarValue::TimestampSecond(Some(value), zone.clone()),
+        DataType::Timestamp(TimeUnit::Second, zone) => {
+            ScalarValue::TimestampSecond(Some(value), zone.clone())
+        }
         DataType::Timestamp(TimeUnit::Millisecond, zone) => {
             ScalarValue::TimestampMillisecond(Some(value), zone.clone())
         }
@@ -178,5 +212,9 @@ fn push(
     bound: ScalarValue,
 ) {
     let literal = lit(bound);
-    parts.push(Arc::new(BinaryExpr::new(column(schema, index), operator, literal)));
+    parts.push(Arc::new(BinaryExpr::new(
+        column(schema, index),
+        operator,
+        literal,
+    )));
 }

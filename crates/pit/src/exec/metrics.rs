@@ -44,9 +44,7 @@ pub(super) struct ViewMetrics {
 
 impl ViewMetrics {
     pub(super) fn new(set: &ExecutionPlanMetricsSet, view: &str) -> Self {
-        let count = |name: &str| {
-            MetricBuilder::new(set).counter(format!("{view}.{name}"), 0)
-        };
+        let count = |name: &str| MetricBuilder::new(set).counter(format!("{view}.{name}"), 0);
         Self {
             rows_probed: count("rows_probed"),
             rows_matched: count("rows_matched"),

@@ -57,7 +57,8 @@ use datafusion::physical_plan::filter_pushdown::{
 };
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, Partitioning, PhysicalExpr, PlanProperties,
+    DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, Partitioning, PhysicalExpr,
+    PlanProperties,
 };
 
 use crate::logical::describe_views;
@@ -97,7 +98,11 @@ impl PitJoinExec {
         order: Option<LexOrdering>,
     ) -> Result<Self> {
         if views.len() != spec.views.len() {
-            return internal_err!("a point-in-time join of {} views got {} inputs", spec.views.len(), views.len());
+            return internal_err!(
+                "a point-in-time join of {} views got {} inputs",
+                spec.views.len(),
+                views.len()
+            );
         }
         let schemas = views.iter().map(|v| v.schema()).collect::<Vec<_>>();
         let schema = spec.output_schema(&entity.schema(), &schemas)?;
@@ -107,10 +112,15 @@ impl PitJoinExec {
             .zip(&schemas)
             .map(|(view, schema)| ViewPlan::try_new(view, &spec, &entity.schema(), schema))
             .collect::<Result<Vec<_>>>()?;
-        let filters =
-            plans.iter().zip(&schemas).map(|(p, s)| ViewFilter::new(p, s)).collect::<Vec<_>>();
+        let filters = plans
+            .iter()
+            .zip(&schemas)
+            .map(|(p, s)| ViewFilter::new(p, s))
+            .collect::<Vec<_>>();
         let equivalence = match &order {
-            Some(order) => EquivalenceProperties::new_with_orderings(Arc::clone(&schema), [order.clone()]),
+            Some(order) => {
+                EquivalenceProperties::new_with_orderings(Arc::clone(&schema), [order.clone()])
+            }
             None => EquivalenceProperties::new(Arc::clone(&schema)),
         };
         let properties = PlanProperties::new(
@@ -142,7 +152,10 @@ impl DisplayAs for PitJoinExec {
         match format {
             DisplayFormatType::TreeRender => {
                 writeln!(f, "time={}", self.spec.event_time)?;
-                self.spec.views.iter().try_for_each(|v| writeln!(f, "view={}", v.name))
+                self.spec
+                    .views
+                    .iter()
+                    .try_for_each(|v| writeln!(f, "view={}", v.name))
             }
             _ => write!(
                 f,
@@ -173,23 +186,33 @@ impl ExecutionPlan for PitJoinExec {
             None => Distribution::UnspecifiedDistribution,
         };
         std::iter::once(entity)
-            .chain(self.views.iter().map(|_| Distribution::UnspecifiedDistribution))
+            .chain(
+                self.views
+                    .iter()
+                    .map(|_| Distribution::UnspecifiedDistribution),
+            )
             .collect()
     }
 
     fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
         let entity = self.order.clone().map(OrderingRequirements::from);
-        std::iter::once(entity).chain(self.views.iter().map(|_| None)).collect()
+        std::iter::once(entity)
+            .chain(self.views.iter().map(|_| None))
+            .collect()
     }
 
     /// The answer starts with all of the entity side's columns, so a sort may move below by column number.
     fn maintains_input_order(&self) -> Vec<bool> {
-        std::iter::once(self.order.is_some()).chain(self.views.iter().map(|_| false)).collect()
+        std::iter::once(self.order.is_some())
+            .chain(self.views.iter().map(|_| false))
+            .collect()
     }
 
     /// Splitting the entity side would only shuffle its rows; views are probed by as many threads as there are partitions.
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
-        std::iter::once(false).chain(self.views.iter().map(|_| true)).collect()
+        std::iter::once(false)
+            .chain(self.views.iter().map(|_| true))
+            .collect()
     }
 
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
@@ -217,10 +240,19 @@ impl ExecutionPlan for PitJoinExec {
 
     fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
         let (entity, views) = (Arc::clone(&self.entity), self.views.clone());
-        Ok(Arc::new(Self::with_order(entity, views, Arc::clone(&self.spec), self.order.clone())?))
+        Ok(Arc::new(Self::with_order(
+            entity,
+            views,
+            Arc::clone(&self.spec),
+            self.order.clone(),
+        )?))
     }
 
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
         if partition != 0 {
             return internal_err!("PitJoinExec has one partition, asked for {partition}");
         }
@@ -235,7 +267,11 @@ impl ExecutionPlan for PitJoinExec {
         let mut statistics = Statistics::new_unknown(&self.schema());
         let entity = self.entity.partition_statistics(None)?;
         statistics.num_rows = entity.num_rows;
-        for (column, known) in statistics.column_statistics.iter_mut().zip(entity.column_statistics) {
+        for (column, known) in statistics
+            .column_statistics
+            .iter_mut()
+            .zip(entity.column_statistics)
+        {
             *column = known;
         }
         Ok(statistics)
@@ -263,7 +299,8 @@ impl ExecutionPlan for PitJoinExec {
         );
         for filter in &self.filters {
             let mut child = ChildFilterDescription::all_unsupported(&parent_filters);
-            if phase == FilterPushdownPhase::Post && config.optimizer.enable_dynamic_filter_pushdown {
+            if phase == FilterPushdownPhase::Post && config.optimizer.enable_dynamic_filter_pushdown
+            {
                 child = child.with_self_filter(filter.expr());
             }
             description = description.with_child(child);

@@ -57,7 +57,11 @@ pub(super) fn start(join: &PitJoinExec, context: Arc<TaskContext>) -> SendableRe
         context,
         reservation: Arc::new(reservation),
         metrics: PitMetrics::new(&join.metrics),
-        view_metrics: join.plans.iter().map(|p| ViewMetrics::new(&join.metrics, &p.name)).collect(),
+        view_metrics: join
+            .plans
+            .iter()
+            .map(|p| ViewMetrics::new(&join.metrics, &p.name))
+            .collect(),
     };
     let answer = stream::once(running.run()).try_flatten();
     Box::pin(RecordBatchStreamAdapter::new(schema, answer))
@@ -95,10 +99,16 @@ impl Running {
             .collect::<Result<Vec<_>>>()?;
         let mut batches = Vec::new();
         for task in tasks {
-            batches.extend(task.join_unwind().await.map_err(|e| DataFusionError::External(Box::new(e)))??);
+            batches.extend(
+                task.join_unwind()
+                    .await
+                    .map_err(|e| DataFusionError::External(Box::new(e)))??,
+            );
         }
         batches.retain(|b: &RecordBatch| b.num_rows() > 0);
-        self.metrics.entity_rows.add(batches.iter().map(RecordBatch::num_rows).sum());
+        self.metrics
+            .entity_rows
+            .add(batches.iter().map(RecordBatch::num_rows).sum());
         Ok(batches)
     }
 
@@ -106,15 +116,22 @@ impl Running {
     fn build(&self, batches: &[RecordBatch]) -> Result<Vec<KeySet>> {
         let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
         let time = self.entity.schema().index_of(&self.event_time)?;
-        let what = format!("event timestamp column {} of the entity side", self.event_time);
-        let times = batches.iter().map(|b| Times::try_new(b.column(time), &what)).collect::<Result<Vec<_>>>()?;
+        let what = format!(
+            "event timestamp column {} of the entity side",
+            self.event_time
+        );
+        let times = batches
+            .iter()
+            .map(|b| Times::try_new(b.column(time), &what))
+            .collect::<Result<Vec<_>>>()?;
         let mut sets: Vec<KeySet> = Vec::new();
         for (plan, (filter, view)) in self.plans.iter().zip(self.filters.iter().zip(&self.views)) {
             let columns = plan.key_set();
             if !sets.iter().any(|set| set.columns == columns) {
                 self.reservation.try_grow(SlotLayout::size_for(rows))?;
                 let set = KeySet::build(columns.clone(), batches, &times)?;
-                self.reservation.shrink(SlotLayout::size_for(rows).min(self.reservation.size()));
+                self.reservation
+                    .shrink(SlotLayout::size_for(rows).min(self.reservation.size()));
                 self.reservation.try_grow(set.layout.size())?;
                 self.metrics.slots.add(set.layout.times.len());
                 sets.push(set);
@@ -134,7 +151,10 @@ impl Running {
         });
         // Boxed: the futures borrow the plans one by one.
         let views = views.map(futures::FutureExt::boxed).collect::<Vec<_>>();
-        stream::iter(views).buffered(CONCURRENT_VIEWS).try_collect().await
+        stream::iter(views)
+            .buffered(CONCURRENT_VIEWS)
+            .try_collect()
+            .await
     }
 
     async fn probe_view(&self, at: usize, plan: &ViewPlan, sets: &[KeySet]) -> Result<Winners> {
@@ -161,8 +181,10 @@ impl Running {
                 .map(|partition| self.spawn_probe(input, partition, Arc::clone(&probe)))
                 .collect::<Result<Vec<_>>>()?;
             for task in tasks {
-                let state =
-                    task.join_unwind().await.map_err(|e| DataFusionError::External(Box::new(e)))??;
+                let state = task
+                    .join_unwind()
+                    .await
+                    .map_err(|e| DataFusionError::External(Box::new(e)))??;
                 match (&mut total, state) {
                     (Some(total), Some(state)) => total.merge(&probe, state)?,
                     (none, state @ Some(_)) => *none = state,
@@ -217,14 +239,21 @@ impl Running {
     }
 
     /// The answer, batch by batch, in the entity side's order.
-    fn gather(self, batches: Vec<RecordBatch>, sets: Vec<KeySet>, winners: Vec<Winners>) -> SendableRecordBatchStream {
+    fn gather(
+        self,
+        batches: Vec<RecordBatch>,
+        sets: Vec<KeySet>,
+        winners: Vec<Winners>,
+    ) -> SendableRecordBatchStream {
         let schema = Arc::clone(&self.schema);
         let layouts = self
             .plans
             .iter()
             .map(|plan| {
                 let columns = plan.key_set();
-                sets.iter().find(|s| s.columns == columns).map(|s| Arc::clone(&s.layout))
+                sets.iter()
+                    .find(|s| s.columns == columns)
+                    .map(|s| Arc::clone(&s.layout))
             })
             .collect::<Vec<_>>();
         let rows = self.context.session_config().batch_size();
@@ -271,10 +300,17 @@ impl Running {
                 .map(|row| (row.chunk() as usize, row.row() as usize))
                 .collect::<Vec<_>>();
             for (feature, data_type) in plan.features.iter().zip(&plan.feature_types) {
-                let arrays =
-                    winners.chunks.iter().map(|c| c.columns[*feature].as_ref()).collect::<Vec<&dyn Array>>();
+                let arrays = winners
+                    .chunks
+                    .iter()
+                    .map(|c| c.columns[*feature].as_ref())
+                    .collect::<Vec<&dyn Array>>();
                 let column = interleave(&arrays, &indices)?;
-                columns.push(if column.data_type() == data_type { column } else { cast(&column, data_type)? });
+                columns.push(if column.data_type() == data_type {
+                    column
+                } else {
+                    cast(&column, data_type)?
+                });
             }
         }
         Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns)?)
@@ -290,7 +326,11 @@ struct KeySet {
 }
 
 impl KeySet {
-    fn build(columns: Vec<(usize, DataType)>, batches: &[RecordBatch], times: &[Times]) -> Result<Self> {
+    fn build(
+        columns: Vec<(usize, DataType)>,
+        batches: &[RecordBatch],
+        times: &[Times],
+    ) -> Result<Self> {
         let types = columns.iter().map(|(_, t)| t.clone()).collect::<Vec<_>>();
         let encoder = KeyEncoder::try_new(&types)?;
         let mut ranges: Vec<Vec<ArrayRef>> = vec![Vec::new(); columns.len()];
@@ -301,13 +341,24 @@ impl KeySet {
                 .map(|(index, data_type)| Ok(cast(batch.column(*index), data_type)?))
                 .collect::<Result<Vec<_>>>()?;
             sides.push((encoder.encode(&keys, batch.num_rows())?, times));
-            ranges.iter_mut().zip(keys).for_each(|(range, key)| range.push(key));
+            ranges
+                .iter_mut()
+                .zip(keys)
+                .for_each(|(range, key)| range.push(key));
         }
         let layout = SlotLayout::build(&sides)?;
         let bounds = KeySetBounds {
-            keys: ranges.iter().map(|columns| key_range(columns)).collect::<Result<_>>()?,
+            keys: ranges
+                .iter()
+                .map(|columns| key_range(columns))
+                .collect::<Result<_>>()?,
             times: layout.time_range(),
         };
-        Ok(Self { columns, encoder: Arc::new(encoder), layout: Arc::new(layout), bounds })
+        Ok(Self {
+            columns,
+            encoder: Arc::new(encoder),
+            layout: Arc::new(layout),
+            bounds,
+        })
     }
 }

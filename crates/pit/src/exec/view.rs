@@ -6,10 +6,10 @@
 use arrow::datatypes::{DataType, Schema};
 use datafusion::common::{Result, internal_err};
 
-use crate::key_type::key_type;
 use crate::kernel::order::TieEncoder;
 use crate::kernel::time::Unit;
 use crate::kernel::winners::Payload;
+use crate::key_type::key_type;
 use crate::spec::{PitSpec, PitView, utc};
 
 /// One key column of both sides and the type it is compared as.
@@ -42,8 +42,17 @@ pub(super) struct ViewPlan {
 }
 
 impl ViewPlan {
-    pub(super) fn try_new(view: &PitView, spec: &PitSpec, entity: &Schema, schema: &Schema) -> Result<Self> {
-        let at = |schema: &Schema, name: &str| match schema.fields().iter().position(|f| f.name() == name) {
+    pub(super) fn try_new(
+        view: &PitView,
+        spec: &PitSpec,
+        entity: &Schema,
+        schema: &Schema,
+    ) -> Result<Self> {
+        let at = |schema: &Schema, name: &str| match schema
+            .fields()
+            .iter()
+            .position(|f| f.name() == name)
+        {
             Some(index) => Ok(index),
             None => internal_err!("column {name} of view {} has gone", view.name),
         };
@@ -58,7 +67,11 @@ impl ViewPlan {
                     &key.view,
                     schema.field(v).data_type(),
                 )?;
-                Ok(KeyColumn { entity: e, view: v, data_type })
+                Ok(KeyColumn {
+                    entity: e,
+                    view: v,
+                    data_type,
+                })
             })
             .collect::<Result<Vec<_>>>()?;
         keys.sort_by_key(|k| (k.entity, k.view));
@@ -72,17 +85,28 @@ impl ViewPlan {
             }
         };
         let resolve = |names: &mut dyn Iterator<Item = &str>| {
-            names.map(|name| at(schema, name)).collect::<Result<Vec<_>>>()
+            names
+                .map(|name| at(schema, name))
+                .collect::<Result<Vec<_>>>()
         };
         let features = resolve(&mut view.features.iter().map(|f| f.column.as_str()))?;
         let ties = resolve(&mut view.tie_break.iter().map(String::as_str))?;
-        let created = view.created_time.as_ref().map(|name| at(schema, name)).transpose()?;
+        let created = view
+            .created_time
+            .as_ref()
+            .map(|name| at(schema, name))
+            .transpose()?;
         let event = at(schema, &view.event_time)?;
-        let feature_types = features.iter().map(|i| utc(schema.field(*i).data_type())).collect();
+        let feature_types = features
+            .iter()
+            .map(|i| utc(schema.field(*i).data_type()))
+            .collect();
         let features = features.into_iter().map(&mut keep).collect();
         let ties = ties.into_iter().map(&mut keep).collect();
         let payload_created = created.map(&mut keep);
-        let unit = |schema: &Schema, index: usize| Unit::of(schema.field(index).data_type(), schema.field(index).name());
+        let unit = |schema: &Schema, index: usize| {
+            Unit::of(schema.field(index).data_type(), schema.field(index).name())
+        };
         Ok(Self {
             name: view.name.clone(),
             keys,
@@ -92,7 +116,10 @@ impl ViewPlan {
             ttl_nanos: view.ttl.and_then(|t| i128::try_from(t.as_nanos()).ok()),
             entity_unit: unit(entity, at(entity, &spec.event_time)?)?,
             view_unit: unit(schema, event)?,
-            payload_types: payload.iter().map(|i| schema.field(*i).data_type().clone()).collect(),
+            payload_types: payload
+                .iter()
+                .map(|i| schema.field(*i).data_type().clone())
+                .collect(),
             payload,
             payload_created,
             ties,
@@ -103,7 +130,11 @@ impl ViewPlan {
 
     /// What the view's rows keep when they lead.
     pub(super) fn payload(&self) -> Result<Payload> {
-        let tie_types = self.ties.iter().map(|i| self.payload_types[*i].clone()).collect::<Vec<_>>();
+        let tie_types = self
+            .ties
+            .iter()
+            .map(|i| self.payload_types[*i].clone())
+            .collect::<Vec<_>>();
         Ok(Payload {
             columns: self.payload.clone(),
             types: self.payload_types.clone(),
@@ -115,6 +146,9 @@ impl ViewPlan {
 
     /// The entity side's columns and types that make this view's key set.
     pub(super) fn key_set(&self) -> Vec<(usize, DataType)> {
-        self.keys.iter().map(|k| (k.entity, k.data_type.clone())).collect()
+        self.keys
+            .iter()
+            .map(|k| (k.entity, k.data_type.clone()))
+            .collect()
     }
 }

@@ -68,7 +68,11 @@ impl KeyTable {
         loop {
             let entry = self.entries[bucket];
             if entry.count == 0 {
-                self.entries[bucket] = Entry { word, offset: next, count: 1 };
+                self.entries[bucket] = Entry {
+                    word,
+                    offset: next,
+                    count: 1,
+                };
                 if let Some(bytes) = bytes {
                     self.ids.resize(self.entries.len(), 0);
                     self.ids[bucket] = next;
@@ -135,7 +139,9 @@ mod tests {
     use super::*;
 
     fn ids(encoder: &KeyEncoder, column: ArrayRef) -> Vec<u32> {
-        let keys = encoder.encode(&[Arc::clone(&column)], column.len()).unwrap();
+        let keys = encoder
+            .encode(&[Arc::clone(&column)], column.len())
+            .unwrap();
         let mut table = KeyTable::with_capacity(column.len());
         let mut next = 0;
         (0..column.len())

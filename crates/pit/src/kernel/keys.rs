@@ -18,15 +18,27 @@ pub(crate) enum KeyEncoder {
     /// One integer column, compared as 64 bits.
     Integer,
     /// Anything else, compared as row-encoded bytes of these types.
-    Bytes { types: Vec<DataType>, converter: RowConverter },
+    Bytes {
+        types: Vec<DataType>,
+        converter: RowConverter,
+    },
 }
 
 /// The keys of one batch.
 #[derive(Debug)]
 pub(crate) enum Keys {
-    Entityless { rows: usize },
-    Integer { values: ScalarBuffer<i64>, nulls: Option<NullBuffer> },
-    Bytes { rows: Rows, hashes: Vec<u64>, nulls: Option<NullBuffer> },
+    Entityless {
+        rows: usize,
+    },
+    Integer {
+        values: ScalarBuffer<i64>,
+        nulls: Option<NullBuffer>,
+    },
+    Bytes {
+        rows: Rows,
+        hashes: Vec<u64>,
+        nulls: Option<NullBuffer>,
+    },
 }
 
 impl KeyEncoder {
@@ -48,7 +60,10 @@ impl KeyEncoder {
                 let column = cast(&columns[0], &DataType::Int64)?;
                 let column = column.as_primitive::<Int64Type>();
                 let nulls = column.nulls().filter(|n| n.null_count() > 0).cloned();
-                Ok(Keys::Integer { values: column.values().clone(), nulls })
+                Ok(Keys::Integer {
+                    values: column.values().clone(),
+                    nulls,
+                })
             }
             Self::Bytes { types, converter } => {
                 let mut nulls = None;
@@ -60,7 +75,11 @@ impl KeyEncoder {
                 }
                 let rows = converter.convert_columns(&cast_columns)?;
                 let hashes = rows.iter().map(|row| hash_bytes(row.data())).collect();
-                Ok(Keys::Bytes { rows, hashes, nulls: nulls.filter(|n| n.null_count() > 0) })
+                Ok(Keys::Bytes {
+                    rows,
+                    hashes,
+                    nulls: nulls.filter(|n| n.null_count() > 0),
+                })
             }
         }
     }

@@ -9,7 +9,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, FixedSizeListArray, GenericListArray, ListArray, MapArray, OffsetSizeTrait, StructArray, UInt32Array,
+    Array, ArrayRef, AsArray, FixedSizeListArray, GenericListArray, ListArray, MapArray,
+    OffsetSizeTrait, StructArray, UInt32Array,
 };
 use arrow::compute::{SortColumn, SortOptions, cast, lexsort_to_indices, take};
 use arrow::datatypes::{DataType, Field, Float32Type, Float64Type};
@@ -24,12 +25,17 @@ pub(crate) struct TieEncoder {
 
 impl TieEncoder {
     pub(crate) fn try_new(types: &[DataType]) -> Result<Self> {
-        let options = SortOptions { descending: false, nulls_first: true };
+        let options = SortOptions {
+            descending: false,
+            nulls_first: true,
+        };
         let fields = types
             .iter()
             .map(|t| SortField::new_with_options(normal_type(t), options))
             .collect();
-        Ok(Self { converter: RowConverter::new(fields)? })
+        Ok(Self {
+            converter: RowConverter::new(fields)?,
+        })
     }
 
     pub(crate) fn encode(&self, columns: &[ArrayRef]) -> Result<Rows> {
@@ -40,7 +46,13 @@ impl TieEncoder {
 
 /// The type `normalize` gives: maps become lists of entries.
 fn normal_type(data_type: &DataType) -> DataType {
-    let field = |f: &Arc<Field>| Arc::new(f.as_ref().clone().with_data_type(normal_type(f.data_type())));
+    let field = |f: &Arc<Field>| {
+        Arc::new(
+            f.as_ref()
+                .clone()
+                .with_data_type(normal_type(f.data_type())),
+        )
+    };
     match data_type {
         DataType::Map(entries, _) => DataType::List(field(entries)),
         DataType::List(f) => DataType::List(field(f)),
@@ -58,12 +70,24 @@ fn normalize(array: &ArrayRef) -> Result<ArrayRef> {
         DataType::Float16 => normalize(&cast(array, &DataType::Float32)?)?,
         DataType::Float32 => {
             let array = array.as_primitive::<Float32Type>();
-            let canonical = |v: f32| if v.is_nan() { f32::NAN.copysign(1.0) } else { v };
+            let canonical = |v: f32| {
+                if v.is_nan() {
+                    f32::NAN.copysign(1.0)
+                } else {
+                    v
+                }
+            };
             Arc::new(array.unary::<_, Float32Type>(canonical)) as ArrayRef
         }
         DataType::Float64 => {
             let array = array.as_primitive::<Float64Type>();
-            let canonical = |v: f64| if v.is_nan() { f64::NAN.copysign(1.0) } else { v };
+            let canonical = |v: f64| {
+                if v.is_nan() {
+                    f64::NAN.copysign(1.0)
+                } else {
+                    v
+                }
+            };
             Arc::new(array.unary::<_, Float64Type>(canonical)) as ArrayRef
         }
         DataType::Struct(_) => normalize_struct(array.as_struct())?,
@@ -72,8 +96,18 @@ fn normalize(array: &ArrayRef) -> Result<ArrayRef> {
         DataType::FixedSizeList(field, size) => {
             let list = array.as_fixed_size_list();
             let values = normalize(list.values())?;
-            let field = Arc::new(field.as_ref().clone().with_data_type(values.data_type().clone()));
-            Arc::new(FixedSizeListArray::try_new(field, *size, values, list.nulls().cloned())?)
+            let field = Arc::new(
+                field
+                    .as_ref()
+                    .clone()
+                    .with_data_type(values.data_type().clone()),
+            );
+            Arc::new(FixedSizeListArray::try_new(
+                field,
+                *size,
+                values,
+                list.nulls().cloned(),
+            )?)
         }
         DataType::Map(_, _) => normalize_map(array.as_map())?,
         _ => Arc::clone(array),
@@ -81,14 +115,23 @@ fn normalize(array: &ArrayRef) -> Result<ArrayRef> {
 }
 
 fn normalize_struct(array: &StructArray) -> Result<ArrayRef> {
-    let columns = array.columns().iter().map(normalize).collect::<Result<Vec<_>>>()?;
+    let columns = array
+        .columns()
+        .iter()
+        .map(normalize)
+        .collect::<Result<Vec<_>>>()?;
     let fields = array
         .fields()
         .iter()
         .zip(&columns)
         .map(|(f, c)| Arc::new(f.as_ref().clone().with_data_type(c.data_type().clone())))
         .collect();
-    Ok(Arc::new(StructArray::try_new_with_length(fields, columns, array.nulls().cloned(), array.len())?))
+    Ok(Arc::new(StructArray::try_new_with_length(
+        fields,
+        columns,
+        array.nulls().cloned(),
+        array.len(),
+    )?))
 }
 
 fn normalize_list<O: OffsetSizeTrait>(list: &GenericListArray<O>) -> Result<ArrayRef> {
@@ -96,8 +139,18 @@ fn normalize_list<O: OffsetSizeTrait>(list: &GenericListArray<O>) -> Result<Arra
     let (DataType::List(field) | DataType::LargeList(field)) = list.data_type() else {
         return Ok(Arc::new(list.clone()));
     };
-    let field = Arc::new(field.as_ref().clone().with_data_type(values.data_type().clone()));
-    let list = GenericListArray::<O>::try_new(field, list.offsets().clone(), values, list.nulls().cloned())?;
+    let field = Arc::new(
+        field
+            .as_ref()
+            .clone()
+            .with_data_type(values.data_type().clone()),
+    );
+    let list = GenericListArray::<O>::try_new(
+        field,
+        list.offsets().clone(),
+        values,
+        list.nulls().cloned(),
+    )?;
     Ok(Arc::new(list))
 }
 
@@ -113,8 +166,14 @@ fn normalize_map(map: &MapArray) -> Result<ArrayRef> {
     let first = map.offsets().first().copied().unwrap_or(0) as usize;
     let entries = entries.slice(first, owners.len());
     let keys = Arc::clone(entries.as_struct().column(0));
-    let sort = |values: ArrayRef| SortColumn { values, options: None };
-    let order = if matches!(keys.data_type(), DataType::Struct(_) | DataType::List(_) | DataType::LargeList(_)) {
+    let sort = |values: ArrayRef| SortColumn {
+        values,
+        options: None,
+    };
+    let order = if matches!(
+        keys.data_type(),
+        DataType::Struct(_) | DataType::List(_) | DataType::LargeList(_)
+    ) {
         UInt32Array::from_iter_values(0..owners.len() as u32)
     } else {
         lexsort_to_indices(&[sort(Arc::new(owners)), sort(keys)], None)?
@@ -123,8 +182,18 @@ fn normalize_map(map: &MapArray) -> Result<ArrayRef> {
     let DataType::Map(field, _) = map.data_type() else {
         return Ok(Arc::new(map.clone()));
     };
-    let field = Arc::new(field.as_ref().clone().with_data_type(entries.data_type().clone()));
+    let field = Arc::new(
+        field
+            .as_ref()
+            .clone()
+            .with_data_type(entries.data_type().clone()),
+    );
     let lengths = map.offsets().windows(2).map(|w| (w[1] - w[0]) as usize);
     let offsets = arrow::buffer::OffsetBuffer::from_lengths(lengths);
-    Ok(Arc::new(ListArray::try_new(field, offsets, entries, map.nulls().cloned())?))
+    Ok(Arc::new(ListArray::try_new(
+        field,
+        offsets,
+        entries,
+        map.nulls().cloned(),
+    )?))
 }

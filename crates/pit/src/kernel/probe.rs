@@ -101,7 +101,11 @@ pub(crate) struct Winners {
 
 impl ProbeState {
     pub(crate) fn new(probe: &ViewProbe) -> Result<Self> {
-        let slots = probe.layout.times.iter().map(|&time| Slot { time, best: i64::MIN, row: RowRef::NONE });
+        let slots = probe.layout.times.iter().map(|&time| Slot {
+            time,
+            best: i64::MIN,
+            row: RowRef::NONE,
+        });
         Ok(Self {
             slots: slots.collect(),
             chunks: vec![Chunk::nulls(&probe.payload)?],
@@ -137,15 +141,30 @@ impl ProbeState {
         }
         let event = Times::try_new(batch.column(probe.event), "the event timestamp column")?;
         let created = match probe.created.filter(|_| probe.cutoff) {
-            Some(index) => Some(Times::try_new(batch.column(index), "the created timestamp column")?),
+            Some(index) => Some(Times::try_new(
+                batch.column(index),
+                "the created timestamp column",
+            )?),
             None => None,
         };
-        let key_columns = probe.keys.iter().map(|i| Arc::clone(batch.column(*i))).collect::<Vec<_>>();
+        let key_columns = probe
+            .keys
+            .iter()
+            .map(|i| Arc::clone(batch.column(*i)))
+            .collect::<Vec<_>>();
         let keys = probe.encoder.encode(&key_columns, rows)?;
         self.look_up(probe, &keys, &event, created.as_ref());
 
-        let payload = probe.payload.columns.iter().map(|i| Arc::clone(batch.column(*i)));
-        let current = Chunk::try_new(&probe.payload, payload.collect::<Vec<ArrayRef>>(), Vec::new())?;
+        let payload = probe
+            .payload
+            .columns
+            .iter()
+            .map(|i| Arc::clone(batch.column(*i)));
+        let current = Chunk::try_new(
+            &probe.payload,
+            payload.collect::<Vec<ArrayRef>>(),
+            Vec::new(),
+        )?;
         self.compete(probe, &event, created.as_ref(), &current)?;
         self.keep(probe, &current)
     }
@@ -167,7 +186,11 @@ impl ProbeState {
                 continue;
             }
             if let Some(Entry { offset, count, .. }) = table.find(keys, row, keys.word(row)) {
-                self.hits.push(Hit { row: row as u32, offset, count });
+                self.hits.push(Hit {
+                    row: row as u32,
+                    offset,
+                    count,
+                });
             }
         }
     }
@@ -214,12 +237,17 @@ impl ProbeState {
                         true => current,
                         false => &self.chunks[slot.row.chunk() as usize],
                     };
-                    compare_ties(&probe.payload, (current, hit.row), (holder, slot.row.row()))?.is_gt()
+                    compare_ties(&probe.payload, (current, hit.row), (holder, slot.row.row()))?
+                        .is_gt()
                 }
                 (false, order) => order.is_gt(),
             };
             if leads {
-                self.slots[index] = Slot { time: slot.time, best: time, row: RowRef::current(hit.row) };
+                self.slots[index] = Slot {
+                    time: slot.time,
+                    best: time,
+                    row: RowRef::current(hit.row),
+                };
                 self.writes.push(index as u32);
             }
         }
@@ -256,7 +284,11 @@ impl ProbeState {
     fn push(&mut self, chunk: Chunk) {
         self.kept += chunk.rows();
         self.bytes += chunk.size();
-        self.small = if chunk.rows() < SMALL_ROWS { self.small + 1 } else { 0 };
+        self.small = if chunk.rows() < SMALL_ROWS {
+            self.small + 1
+        } else {
+            0
+        };
         self.chunks.push(chunk);
     }
 
@@ -277,7 +309,8 @@ impl ProbeState {
                 rows.push((at, row));
                 slots.push(index);
                 if rows.len() == MERGED_ROWS {
-                    let merged = gather_chunk(&probe.payload, &old, &rows, std::mem::take(&mut slots))?;
+                    let merged =
+                        gather_chunk(&probe.payload, &old, &rows, std::mem::take(&mut slots))?;
                     rows.clear();
                     self.push(merged);
                 }
@@ -346,7 +379,11 @@ impl ProbeState {
             }
         }
         let rows = self.slots.iter().map(|slot| slot.row).collect();
-        Ok(Winners { rows, chunks: self.chunks, filled })
+        Ok(Winners {
+            rows,
+            chunks: self.chunks,
+            filled,
+        })
     }
 }
 

@@ -57,11 +57,18 @@ impl SlotLayout {
                 }
             }
         }
-        let entity_times =
-            batches.iter().flat_map(|(_, times)| times.values.iter().copied()).collect::<Vec<_>>();
+        let entity_times = batches
+            .iter()
+            .flat_map(|(_, times)| times.values.iter().copied())
+            .collect::<Vec<_>>();
         let (times, offsets, row_slots) = lay_out(&ids, &entity_times, next as usize);
         table.assign(&offsets);
-        Ok(Self { table, times, offsets, row_slots })
+        Ok(Self {
+            table,
+            times,
+            offsets,
+            row_slots,
+        })
     }
 
     /// The smallest and the greatest time of any slot.

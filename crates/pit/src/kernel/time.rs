@@ -75,16 +75,25 @@ impl Times {
             DataType::Timestamp(TimeUnit::Second, _) => {
                 array.as_primitive::<TimestampSecondType>().values().clone()
             }
-            DataType::Timestamp(TimeUnit::Millisecond, _) => {
-                array.as_primitive::<TimestampMillisecondType>().values().clone()
-            }
-            DataType::Timestamp(TimeUnit::Microsecond, _) => {
-                array.as_primitive::<TimestampMicrosecondType>().values().clone()
-            }
-            _ => array.as_primitive::<TimestampNanosecondType>().values().clone(),
+            DataType::Timestamp(TimeUnit::Millisecond, _) => array
+                .as_primitive::<TimestampMillisecondType>()
+                .values()
+                .clone(),
+            DataType::Timestamp(TimeUnit::Microsecond, _) => array
+                .as_primitive::<TimestampMicrosecondType>()
+                .values()
+                .clone(),
+            _ => array
+                .as_primitive::<TimestampNanosecondType>()
+                .values()
+                .clone(),
         };
         let nulls = array.nulls().filter(|n| n.null_count() > 0).cloned();
-        Ok(Self { unit, values, nulls })
+        Ok(Self {
+            unit,
+            values,
+            nulls,
+        })
     }
 
     #[inline(always)]
@@ -101,7 +110,9 @@ impl Times {
 
 /// `value` counted in `to`, rounded up, saturating at the ends of the range.
 pub(crate) fn convert_ceil(value: i64, from: Unit, to: Unit) -> i64 {
-    convert(value, from, to, |v, step| v.div_euclid(step) + i64::from(v.rem_euclid(step) != 0))
+    convert(value, from, to, |v, step| {
+        v.div_euclid(step) + i64::from(v.rem_euclid(step) != 0)
+    })
 }
 
 /// `value` counted in `to`, rounded down, saturating at the ends of the range.
@@ -134,7 +145,12 @@ impl Ttl {
         let same_unit = nanos
             .filter(|_| entity == feature)
             .map(|n| i64::try_from(n / entity.nanos()).unwrap_or(i64::MAX));
-        Self { nanos, same_unit, entity, feature }
+        Self {
+            nanos,
+            same_unit,
+            entity,
+            feature,
+        }
     }
 
     /// Whether a row of this event time is too old for an entity row at `time`.
@@ -144,7 +160,8 @@ impl Ttl {
             (Some(ttl), _) => time.checked_sub(event).map_or(true, |age| age > ttl),
             (None, None) => false,
             (None, Some(ttl)) => {
-                i128::from(time) * self.entity.nanos() - i128::from(event) * self.feature.nanos() > ttl
+                i128::from(time) * self.entity.nanos() - i128::from(event) * self.feature.nanos()
+                    > ttl
             }
         }
     }
@@ -167,15 +184,24 @@ mod tests {
         for feature in [-1_001_i64, -1_000, -999, -1, 0, 1, 999, 1_000, 1_001] {
             for entity in [-2_i64, -1, 0, 1, 2] {
                 let exact = i128::from(feature) <= i128::from(entity) * 1_000;
-                assert_eq!(convert_ceil(feature, Unit::Nanosecond, Unit::Microsecond) <= entity, exact);
+                assert_eq!(
+                    convert_ceil(feature, Unit::Nanosecond, Unit::Microsecond) <= entity,
+                    exact
+                );
             }
         }
     }
 
     #[test]
     fn conversion_saturates_at_the_end_it_left_by() {
-        assert_eq!(convert_ceil(i64::MAX, Unit::Second, Unit::Nanosecond), i64::MAX);
-        assert_eq!(convert_ceil(i64::MIN, Unit::Second, Unit::Nanosecond), i64::MIN);
+        assert_eq!(
+            convert_ceil(i64::MAX, Unit::Second, Unit::Nanosecond),
+            i64::MAX
+        );
+        assert_eq!(
+            convert_ceil(i64::MIN, Unit::Second, Unit::Nanosecond),
+            i64::MIN
+        );
     }
 
     #[test]

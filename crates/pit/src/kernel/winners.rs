@@ -75,17 +75,33 @@ pub(crate) struct Chunk {
 }
 
 impl Chunk {
-    pub(crate) fn try_new(payload: &Payload, columns: Vec<ArrayRef>, slots: Vec<u32>) -> Result<Self> {
+    pub(crate) fn try_new(
+        payload: &Payload,
+        columns: Vec<ArrayRef>,
+        slots: Vec<u32>,
+    ) -> Result<Self> {
         let created = match payload.created {
-            Some(index) => Some(Times::try_new(&columns[index], "the created timestamp column")?),
+            Some(index) => Some(Times::try_new(
+                &columns[index],
+                "the created timestamp column",
+            )?),
             None => None,
         };
-        Ok(Self { columns, slots, created, encoded: OnceLock::new() })
+        Ok(Self {
+            columns,
+            slots,
+            created,
+            encoded: OnceLock::new(),
+        })
     }
 
     /// The row of NULLs that stands for "no winner".
     pub(crate) fn nulls(payload: &Payload) -> Result<Self> {
-        Self::try_new(payload, payload.types.iter().map(|t| new_null_array(t, 1)).collect(), vec![])
+        Self::try_new(
+            payload,
+            payload.types.iter().map(|t| new_null_array(t, 1)).collect(),
+            vec![],
+        )
     }
 
     /// Rows kept; the row of NULLs does not count.
@@ -94,7 +110,10 @@ impl Chunk {
     }
 
     pub(crate) fn size(&self) -> usize {
-        self.columns.iter().map(|c| c.get_array_memory_size()).sum::<usize>()
+        self.columns
+            .iter()
+            .map(|c| c.get_array_memory_size())
+            .sum::<usize>()
             + self.slots.capacity() * size_of::<u32>()
             + self.encoded.get().map_or(0, Rows::size)
     }
@@ -114,7 +133,11 @@ impl Chunk {
         if let Some(rows) = self.encoded.get() {
             return Ok(rows);
         }
-        let columns = payload.ties.iter().map(|i| Arc::clone(&self.columns[*i])).collect::<Vec<_>>();
+        let columns = payload
+            .ties
+            .iter()
+            .map(|i| Arc::clone(&self.columns[*i]))
+            .collect::<Vec<_>>();
         let rows = payload.encoder.encode(&columns)?;
         Ok(self.encoded.get_or_init(|| rows))
     }
@@ -158,7 +181,10 @@ pub(crate) fn gather_chunk(
 ) -> Result<Chunk> {
     let columns = (0..payload.columns.len())
         .map(|column| {
-            let arrays = chunks.iter().map(|c| c.columns[column].as_ref()).collect::<Vec<_>>();
+            let arrays = chunks
+                .iter()
+                .map(|c| c.columns[column].as_ref())
+                .collect::<Vec<_>>();
             Ok(compact(interleave(&arrays, rows)?))
         })
         .collect::<Result<Vec<_>>>()?;

@@ -7,7 +7,7 @@ mod node;
 mod push_filter;
 mod push_limit;
 
-pub(crate) use node::describe_views;
 pub use node::PitJoinNode;
+pub(crate) use node::describe_views;
 pub use push_filter::PushFilterThroughPitJoin;
 pub use push_limit::PushLimitThroughPitJoin;

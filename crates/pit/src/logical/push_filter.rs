@@ -34,7 +34,11 @@ impl OptimizerRule for PushFilterThroughPitJoin {
         true
     }
 
-    fn rewrite(&self, plan: LogicalPlan, _config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
+    fn rewrite(
+        &self,
+        plan: LogicalPlan,
+        _config: &dyn OptimizerConfig,
+    ) -> Result<Transformed<LogicalPlan>> {
         let LogicalPlan::Filter(filter) = plan else {
             return Ok(Transformed::no(plan));
         };
@@ -49,10 +53,11 @@ impl OptimizerRule for PushFilterThroughPitJoin {
             return Ok(Transformed::no(LogicalPlan::Filter(filter)));
         };
         let below = requalify(below, entity)?;
-        let entity =
-            LogicalPlan::Filter(Filter::try_new(below, Arc::new(join.entity().clone()))?);
+        let entity = LogicalPlan::Filter(Filter::try_new(below, Arc::new(join.entity().clone()))?);
         let join = join.with_inputs(entity, join.views().to_vec())?;
-        let join = LogicalPlan::Extension(Extension { node: Arc::new(join) });
+        let join = LogicalPlan::Extension(Extension {
+            node: Arc::new(join),
+        });
         Ok(Transformed::yes(match conjunction(above) {
             Some(above) => LogicalPlan::Filter(Filter::try_new(above, Arc::new(join))?),
             None => join,
@@ -71,7 +76,10 @@ pub(super) fn pit_join(plan: &LogicalPlan) -> Option<&PitJoinNode> {
 fn reads_only(predicate: &Expr, entity: &DFSchema) -> bool {
     !predicate.is_volatile()
         && !predicate.column_refs().is_empty()
-        && predicate.column_refs().iter().all(|c| entity.has_column_with_unqualified_name(&c.name))
+        && predicate
+            .column_refs()
+            .iter()
+            .all(|c| entity.has_column_with_unqualified_name(&c.name))
         && !contains_subquery(predicate)
 }
 
@@ -79,7 +87,13 @@ fn contains_subquery(predicate: &Expr) -> bool {
     use datafusion::common::tree_node::TreeNode;
     predicate
         .exists(|e| {
-            Ok(matches!(e, Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_) | Expr::OuterReferenceColumn(_, _)))
+            Ok(matches!(
+                e,
+                Expr::ScalarSubquery(_)
+                    | Expr::InSubquery(_)
+                    | Expr::Exists(_)
+                    | Expr::OuterReferenceColumn(_, _)
+            ))
         })
         .unwrap_or(true)
 }
@@ -91,7 +105,9 @@ fn requalify(predicate: Expr, entity: &DFSchema) -> Result<Expr> {
     predicate
         .transform(|expr| match expr {
             Expr::Column(column) => match entity.index_of_column_by_name(None, &column.name) {
-                Some(at) => Ok(Transformed::yes(Expr::Column(Column::from(entity.qualified_field(at))))),
+                Some(at) => Ok(Transformed::yes(Expr::Column(Column::from(
+                    entity.qualified_field(at),
+                )))),
                 None => Ok(Transformed::no(Expr::Column(column))),
             },
             other => Ok(Transformed::no(other)),

@@ -32,7 +32,11 @@ impl OptimizerRule for PushLimitThroughPitJoin {
         true
     }
 
-    fn rewrite(&self, plan: LogicalPlan, _config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
+    fn rewrite(
+        &self,
+        plan: LogicalPlan,
+        _config: &dyn OptimizerConfig,
+    ) -> Result<Transformed<LogicalPlan>> {
         let LogicalPlan::Limit(limit) = &plan else {
             return Ok(Transformed::no(plan));
         };
@@ -59,7 +63,9 @@ fn limited(plan: &LogicalPlan, rows: usize) -> Result<Option<LogicalPlan>> {
             let Some(input) = limited(&projection.input, rows)? else {
                 return Ok(None);
             };
-            Ok(Some(plan.with_new_exprs(projection.expr.clone(), vec![input])?))
+            Ok(Some(
+                plan.with_new_exprs(projection.expr.clone(), vec![input])?,
+            ))
         }
         LogicalPlan::SubqueryAlias(alias) => match limited(&alias.input, rows)? {
             Some(input) => Ok(Some(plan.with_new_exprs(vec![], vec![input])?)),
@@ -80,7 +86,9 @@ fn limited(plan: &LogicalPlan, rows: usize) -> Result<Option<LogicalPlan>> {
                 input: Arc::new(join.entity().clone()),
             });
             let join = join.with_inputs(entity, join.views().to_vec())?;
-            Ok(Some(LogicalPlan::Extension(Extension { node: Arc::new(join) })))
+            Ok(Some(LogicalPlan::Extension(Extension {
+                node: Arc::new(join),
+            })))
         }
     }
 }

@@ -9,7 +9,10 @@ use crate::oracle::answer;
 /// The oracle knows the rules: it gives what Feast's stores were seen to give.
 #[test]
 fn the_oracle_answers_as_feast_did() {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/cases/feast_cases.json");
+    let file = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../tests/data/cases/feast_cases.json"
+    );
     let cases = read_cases(Path::new(file)).unwrap();
     let mut answered = 0;
     for case in &cases {
@@ -23,5 +26,9 @@ fn the_oracle_answers_as_feast_did() {
         }
         answered += 1;
     }
-    assert!(answered >= 43, "only {answered} of {} cases have an answer", cases.len());
+    assert!(
+        answered >= 43,
+        "only {answered} of {} cases have an answer",
+        cases.len()
+    );
 }

@@ -30,7 +30,10 @@ pub(crate) async fn pit_join(
 ) -> Result<PitJoinNode> {
     let registry = scope.registry().read()?;
     let selections = select(&registry, scope.project(), request)?;
-    let time = event_time(entities.schema().as_arrow(), request.event_timestamp.as_deref())?;
+    let time = event_time(
+        entities.schema().as_arrow(),
+        request.event_timestamp.as_deref(),
+    )?;
     let entities = in_utc(entities, &time)?;
     let mut views = Vec::with_capacity(selections.len());
     let mut inputs = Vec::with_capacity(selections.len());
@@ -40,13 +43,23 @@ pub(crate) async fn pit_join(
         inputs.push(input);
     }
     check_names(entities.schema().as_arrow(), &views)?;
-    let spec = PitSpec { event_time: time, views };
+    let spec = PitSpec {
+        event_time: time,
+        views,
+    };
     PitJoinNode::try_new(entities, inputs, Arc::new(spec))
 }
 
 /// The entity side's time column: the one named, else `event_timestamp`, else the only timestamp.
 fn event_time(entities: &Schema, named: Option<&str>) -> Result<String> {
-    let all = || entities.fields().iter().map(|f| f.name().as_str()).collect::<Vec<_>>().join(", ");
+    let all = || {
+        entities
+            .fields()
+            .iter()
+            .map(|f| f.name().as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     if let Some(name) = named {
         return match entities.column_with_name(name) {
             Some(_) => Ok(name.to_owned()),
@@ -89,7 +102,9 @@ fn in_utc(entities: LogicalPlan, time: &str) -> Result<LogicalPlan> {
         .map(|(qualifier, field)| {
             let column = Expr::Column((qualifier, field).into());
             let target = match field.data_type() {
-                DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View if field.name() == time => {
+                DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
+                    if field.name() == time =>
+                {
                     DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
                 }
                 other => utc(other),
@@ -102,7 +117,11 @@ fn in_utc(entities: LogicalPlan, time: &str) -> Result<LogicalPlan> {
             }
         })
         .collect::<Vec<_>>();
-    if changed { LogicalPlanBuilder::from(entities).project(columns)?.build() } else { Ok(entities) }
+    if changed {
+        LogicalPlanBuilder::from(entities).project(columns)?.build()
+    } else {
+        Ok(entities)
+    }
 }
 
 /// No two columns of the answer may share a name; the error names both and the way out.

@@ -13,8 +13,13 @@ use feast_iceberg::SnapshotSelector;
 use crate::ddl::did_you_mean;
 
 /// The options of `feast_pit_join`, in the order of its positional arguments after entities and features.
-pub(crate) const OPTIONS: [&str; 5] =
-    ["full_feature_names", "event_timestamp", "filter_by_created_timestamp", "provenance", "as_of_snapshot"];
+pub(crate) const OPTIONS: [&str; 5] = [
+    "full_feature_names",
+    "event_timestamp",
+    "filter_by_created_timestamp",
+    "provenance",
+    "as_of_snapshot",
+];
 
 /// Which features: a list of references or a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,9 +44,9 @@ impl AsOf {
         match self {
             Self::Current => SnapshotSelector::Current,
             Self::Instant(millis) => SnapshotSelector::Timestamp(*millis),
-            Self::Views(views) => {
-                views.get(view).map_or(SnapshotSelector::Current, |id| SnapshotSelector::SnapshotId(*id))
-            }
+            Self::Views(views) => views.get(view).map_or(SnapshotSelector::Current, |id| {
+                SnapshotSelector::SnapshotId(*id)
+            }),
         }
     }
 }
@@ -58,7 +63,10 @@ pub(crate) struct PitJoinRequest {
 
 impl PitJoinRequest {
     /// Reads the arguments' values; every error names the argument, what it expects and what it got.
-    pub(crate) fn try_new(features: &ScalarValue, options: &[(String, ScalarValue)]) -> Result<Self> {
+    pub(crate) fn try_new(
+        features: &ScalarValue,
+        options: &[(String, ScalarValue)],
+    ) -> Result<Self> {
         let mut request = Self {
             features: read_features(features)?,
             full_feature_names: false,
@@ -76,12 +84,16 @@ impl PitJoinRequest {
                     request.filter_by_created_timestamp = read_bool(name, value)?;
                 }
                 "event_timestamp" => {
-                    request.event_timestamp = (!value.is_null()).then(|| read_text(name, value)).transpose()?;
+                    request.event_timestamp = (!value.is_null())
+                        .then(|| read_text(name, value))
+                        .transpose()?;
                 }
                 "as_of_snapshot" => request.as_of = read_as_of(value)?,
                 "provenance" => {
                     if read_bool(name, value)? {
-                        return plan_err!("feast_pit_join: provenance is not supported by this version; leave it out");
+                        return plan_err!(
+                            "feast_pit_join: provenance is not supported by this version; leave it out"
+                        );
                     }
                 }
                 other => {
@@ -107,7 +119,10 @@ fn read_features(value: &ScalarValue) -> Result<Features> {
         ScalarValue::LargeList(list) => list.value(0),
         ScalarValue::FixedSizeList(list) => list.value(0),
         other => {
-            return plan_err!("feast_pit_join: features expects {EXPECTED}, found {}", described(other));
+            return plan_err!(
+                "feast_pit_join: features expects {EXPECTED}, found {}",
+                described(other)
+            );
         }
     };
     if items.is_empty() {
@@ -132,19 +147,26 @@ fn read_features(value: &ScalarValue) -> Result<Features> {
 fn read_bool(name: &str, value: &ScalarValue) -> Result<bool> {
     match value {
         ScalarValue::Boolean(Some(value)) => Ok(*value),
-        other => plan_err!("feast_pit_join: {name} expects true or false, found {}", described(other)),
+        other => plan_err!(
+            "feast_pit_join: {name} expects true or false, found {}",
+            described(other)
+        ),
     }
 }
 
 fn read_text(name: &str, value: &ScalarValue) -> Result<String> {
     match value.try_as_str() {
         Some(Some(text)) => Ok(text.to_owned()),
-        _ => plan_err!("feast_pit_join: {name} expects a name in quotes, found {}", described(value)),
+        _ => plan_err!(
+            "feast_pit_join: {name} expects a name in quotes, found {}",
+            described(value)
+        ),
     }
 }
 
 fn read_as_of(value: &ScalarValue) -> Result<AsOf> {
-    const EXPECTED: &str = "a timestamp, or snapshot ids by view like {'driver_stats': 5781947118336215154}";
+    const EXPECTED: &str =
+        "a timestamp, or snapshot ids by view like {'driver_stats': 5781947118336215154}";
     if value.is_null() {
         return Ok(AsOf::Current);
     }
@@ -153,7 +175,10 @@ fn read_as_of(value: &ScalarValue) -> Result<AsOf> {
             let millis = DataType::Timestamp(arrow::datatypes::TimeUnit::Millisecond, None);
             match value.cast_to(&millis) {
                 Ok(ScalarValue::TimestampMillisecond(Some(millis), _)) => Ok(AsOf::Instant(millis)),
-                _ => plan_err!("feast_pit_join: as_of_snapshot expects {EXPECTED}, found {}", described(value)),
+                _ => plan_err!(
+                    "feast_pit_join: as_of_snapshot expects {EXPECTED}, found {}",
+                    described(value)
+                ),
             }
         }
         DataType::Struct(_) | DataType::Map(_, _) => {
@@ -173,7 +198,10 @@ fn read_as_of(value: &ScalarValue) -> Result<AsOf> {
             }
             Ok(AsOf::Views(views))
         }
-        _ => plan_err!("feast_pit_join: as_of_snapshot expects {EXPECTED}, found {}", described(value)),
+        _ => plan_err!(
+            "feast_pit_join: as_of_snapshot expects {EXPECTED}, found {}",
+            described(value)
+        ),
     }
 }
 
@@ -184,7 +212,12 @@ pub(crate) fn entries(value: &ScalarValue) -> Result<Vec<(String, ScalarValue)>>
             .fields()
             .iter()
             .zip(fields.columns())
-            .map(|(field, column)| Ok((field.name().clone(), ScalarValue::try_from_array(column, 0)?)))
+            .map(|(field, column)| {
+                Ok((
+                    field.name().clone(),
+                    ScalarValue::try_from_array(column, 0)?,
+                ))
+            })
             .collect(),
         ScalarValue::Map(map) => {
             let entries = map.value(0);
@@ -193,13 +226,21 @@ pub(crate) fn entries(value: &ScalarValue) -> Result<Vec<(String, ScalarValue)>>
                 .map(|at| {
                     let key = ScalarValue::try_from_array(keys, at)?;
                     match key.try_as_str() {
-                        Some(Some(key)) => Ok((key.to_owned(), ScalarValue::try_from_array(values, at)?)),
-                        _ => plan_err!("a map of options needs names for keys, found {}", described(&key)),
+                        Some(Some(key)) => {
+                            Ok((key.to_owned(), ScalarValue::try_from_array(values, at)?))
+                        }
+                        _ => plan_err!(
+                            "a map of options needs names for keys, found {}",
+                            described(&key)
+                        ),
                     }
                 })
                 .collect()
         }
-        other => plan_err!("expected a struct or map like {{'name': value}}, found {}", described(other)),
+        other => plan_err!(
+            "expected a struct or map like {{'name': value}}, found {}",
+            described(other)
+        ),
     }
 }
 
@@ -212,25 +253,49 @@ mod tests {
     use super::*;
 
     fn list(items: &[&str]) -> ScalarValue {
-        let items = items.iter().map(|i| ScalarValue::from(*i)).collect::<Vec<_>>();
+        let items = items
+            .iter()
+            .map(|i| ScalarValue::from(*i))
+            .collect::<Vec<_>>();
         ScalarValue::List(ScalarValue::new_list_nullable(&items, &DataType::Utf8))
     }
 
     #[test]
     fn options_of_a_wrong_type_name_the_option() {
         let call = |name: &str, value: ScalarValue| {
-            PitJoinRequest::try_new(&list(&["a:b"]), &[(name.to_owned(), value)]).unwrap_err().to_string()
+            PitJoinRequest::try_new(&list(&["a:b"]), &[(name.to_owned(), value)])
+                .unwrap_err()
+                .to_string()
         };
-        assert!(call("full_feature_names", ScalarValue::from(1)).contains("full_feature_names expects true or false"));
-        assert!(call("as_of_snapshot", ScalarValue::from(true)).contains("as_of_snapshot expects a timestamp"));
+        assert!(
+            call("full_feature_names", ScalarValue::from(1))
+                .contains("full_feature_names expects true or false")
+        );
+        assert!(
+            call("as_of_snapshot", ScalarValue::from(true))
+                .contains("as_of_snapshot expects a timestamp")
+        );
         assert!(call("full_names", ScalarValue::from(true)).contains("has no argument full_names"));
     }
 
     #[test]
     fn features_are_a_list_or_a_service() {
         let read = |value: &ScalarValue| PitJoinRequest::try_new(value, &[]).map(|r| r.features);
-        assert_eq!(read(&ScalarValue::from("svc")).unwrap(), Features::Service("svc".to_owned()));
-        assert!(read(&list(&[])).unwrap_err().to_string().contains("features is empty"));
-        assert!(read(&ScalarValue::from(3)).unwrap_err().to_string().contains("features expects a list"));
+        assert_eq!(
+            read(&ScalarValue::from("svc")).unwrap(),
+            Features::Service("svc".to_owned())
+        );
+        assert!(
+            read(&list(&[]))
+                .unwrap_err()
+                .to_string()
+                .contains("features is empty")
+        );
+        assert!(
+            read(&ScalarValue::from(3))
+                .unwrap_err()
+                .to_string()
+                .contains("features expects a list")
+        );
     }
 }

@@ -24,15 +24,25 @@ pub(super) struct Selection {
 }
 
 /// Resolves the request's features against the definitions, views in the order of their first mention.
-pub(super) fn select(registry: &Registry, project: &str, request: &PitJoinRequest) -> Result<Vec<Selection>> {
+pub(super) fn select(
+    registry: &Registry,
+    project: &str,
+    request: &PitJoinRequest,
+) -> Result<Vec<Selection>> {
     let selections = match &request.features {
         Features::References(references) => from_references(registry, project, references)?,
         Features::Service(name) => from_service(registry, project, name)?,
     };
     if let AsOf::Views(views) = &request.as_of {
         for view in views.keys() {
-            if !selections.iter().any(|s| &s.name == view || &s.view.name == view) {
-                let names = selections.iter().map(|s| s.name.as_str()).collect::<Vec<_>>();
+            if !selections
+                .iter()
+                .any(|s| &s.name == view || &s.view.name == view)
+            {
+                let names = selections
+                    .iter()
+                    .map(|s| s.name.as_str())
+                    .collect::<Vec<_>>();
                 return plan_err!(
                     "feast_pit_join: as_of_snapshot names view {view}, which is not among the views asked for: {}",
                     names.join(", ")
@@ -43,7 +53,11 @@ pub(super) fn select(registry: &Registry, project: &str, request: &PitJoinReques
     Ok(selections)
 }
 
-fn from_references(registry: &Registry, project: &str, references: &[String]) -> Result<Vec<Selection>> {
+fn from_references(
+    registry: &Registry,
+    project: &str,
+    references: &[String],
+) -> Result<Vec<Selection>> {
     let mut selections: Vec<Selection> = Vec::new();
     for text in references {
         let reference = FeatureRef::parse(text).map_err(from_registry)?;
@@ -64,7 +78,12 @@ fn from_references(registry: &Registry, project: &str, references: &[String]) ->
         let selection = &mut selections[at];
         match &reference.feature {
             FeatureSelection::All => {
-                let all = selection.view.features.iter().map(|f| f.name.clone()).collect::<Vec<_>>();
+                let all = selection
+                    .view
+                    .features
+                    .iter()
+                    .map(|f| f.name.clone())
+                    .collect::<Vec<_>>();
                 selection.features.extend(all);
             }
             FeatureSelection::Named(feature) => {
@@ -85,7 +104,9 @@ fn unversioned<'a>(view: &'a str, reference: &str) -> Result<&'a str> {
     if lower == "latest" {
         return Ok(name);
     }
-    let numbered = lower.strip_prefix('v').is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
+    let numbered = lower
+        .strip_prefix('v')
+        .is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
     if numbered {
         return plan_err!(
             "feature reference {reference} asks for version {version} of view {name}; versions of feature views are not supported by \
@@ -96,8 +117,16 @@ fn unversioned<'a>(view: &'a str, reference: &str) -> Result<&'a str> {
 }
 
 fn from_service(registry: &Registry, project: &str, name: &str) -> Result<Vec<Selection>> {
-    let Some(service) = registry.feature_service(project, name).map_err(from_registry)? else {
-        let known = registry.feature_services(project).map_err(from_registry)?.into_iter().map(|s| s.name).collect::<Vec<_>>();
+    let Some(service) = registry
+        .feature_service(project, name)
+        .map_err(from_registry)?
+    else {
+        let known = registry
+            .feature_services(project)
+            .map_err(from_registry)?
+            .into_iter()
+            .map(|s| s.name)
+            .collect::<Vec<_>>();
         return plan_err!(
             "there is no feature service {name} in project {project}{}; {}; a list of references needs brackets: ['view:feature']",
             did_you_mean(name, known.iter().map(String::as_str)),
@@ -109,21 +138,37 @@ fn from_service(registry: &Registry, project: &str, name: &str) -> Result<Vec<Se
         let view = find_view(registry, project, &projection.view)?;
         let name = projection.alias.unwrap_or_else(|| projection.view.clone());
         if selections.iter().any(|s| s.name == name) {
-            return plan_err!("feature service {} names view {name} twice; give one an alias", service.name);
+            return plan_err!(
+                "feature service {} names view {name} twice; give one an alias",
+                service.name
+            );
         }
         let mut features = Vec::with_capacity(projection.features.len());
         for feature in projection.features {
             check_feature(&view, &feature.name)?;
             features.push(feature.name);
         }
-        selections.push(Selection { view, name, features, join_key_map: projection.join_key_map });
+        selections.push(Selection {
+            view,
+            name,
+            features,
+            join_key_map: projection.join_key_map,
+        });
     }
     Ok(selections)
 }
 
 fn find_view(registry: &Registry, project: &str, name: &str) -> Result<FeatureView> {
-    let Some(view) = registry.feature_view(project, name).map_err(from_registry)? else {
-        let known = registry.feature_views(project).map_err(from_registry)?.into_iter().map(|v| v.name).collect::<Vec<_>>();
+    let Some(view) = registry
+        .feature_view(project, name)
+        .map_err(from_registry)?
+    else {
+        let known = registry
+            .feature_views(project)
+            .map_err(from_registry)?
+            .into_iter()
+            .map(|v| v.name)
+            .collect::<Vec<_>>();
         return plan_err!(
             "there is no feature view {name} in project {project}{}; {}",
             did_you_mean(name, known.iter().map(String::as_str)),
@@ -142,7 +187,11 @@ fn check_feature(view: &FeatureView, feature: &str) -> Result<()> {
     if view.features.iter().any(|f| f.name == feature) {
         return Ok(());
     }
-    let known = view.features.iter().map(|f| f.name.clone()).collect::<Vec<_>>();
+    let known = view
+        .features
+        .iter()
+        .map(|f| f.name.clone())
+        .collect::<Vec<_>>();
     plan_err!(
         "feature view {} has no feature {feature}{}; {}",
         view.name,
@@ -152,5 +201,9 @@ fn check_feature(view: &FeatureView, feature: &str) -> Result<()> {
 }
 
 fn listed(what: &str, names: &[String]) -> String {
-    if names.is_empty() { format!("it has no {what}") } else { format!("{what}: {}", names.join(", ")) }
+    if names.is_empty() {
+        format!("it has no {what}")
+    } else {
+        format!("{what}: {}", names.join(", "))
+    }
 }

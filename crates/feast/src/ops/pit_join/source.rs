@@ -33,13 +33,20 @@ pub(super) async fn resolve(
         .await
         .map_err(|e| e.context(format!("feature view {}", view.name)))?;
     let schema = table.schema();
-    let columns = Columns { view: &view.name, schema: &schema, mapping: &source.field_mapping };
+    let columns = Columns {
+        view: &view.name,
+        schema: &schema,
+        mapping: &source.field_mapping,
+    };
     let keys = view
         .entity_columns
         .iter()
         .map(|key| {
             let entity = selection.join_key_map.get(&key.name).unwrap_or(&key.name);
-            Ok(PitKey { entity: entity.clone(), view: columns.find("join key", &key.name)? })
+            Ok(PitKey {
+                entity: entity.clone(),
+                view: columns.find("join key", &key.name)?,
+            })
         })
         .collect::<Result<Vec<_>>>()?;
     let mut features = Vec::with_capacity(selection.features.len());
@@ -49,7 +56,10 @@ pub(super) async fn resolve(
         } else {
             feature.clone()
         };
-        features.push(PitFeature { column: columns.find("feature", feature)?, output });
+        features.push(PitFeature {
+            column: columns.find("feature", feature)?,
+            output,
+        });
     }
     let declared = view.features.iter().filter_map(|f| columns.get(&f.name));
     let mut tie_break = Vec::new();
@@ -78,7 +88,10 @@ pub(super) async fn resolve(
 /// A TTL as a duration; zero and less mean no limit, as in Feast.
 fn as_duration(ttl: Ttl) -> Option<Duration> {
     let nanos = i128::from(ttl.seconds) * 1_000_000_000 + i128::from(ttl.nanos);
-    let (seconds, nanos) = (nanos.div_euclid(1_000_000_000), nanos.rem_euclid(1_000_000_000));
+    let (seconds, nanos) = (
+        nanos.div_euclid(1_000_000_000),
+        nanos.rem_euclid(1_000_000_000),
+    );
     let duration = Duration::new(u64::try_from(seconds).ok()?, u32::try_from(nanos).ok()?);
     (!duration.is_zero()).then_some(duration)
 }
@@ -93,10 +106,9 @@ struct Columns<'a> {
 
 impl Columns<'_> {
     fn get(&self, name: &str) -> Option<String> {
-        let mapped = self
-            .mapping
-            .iter()
-            .find(|(column, to)| to.as_str() == name && self.schema.column_with_name(column).is_some());
+        let mapped = self.mapping.iter().find(|(column, to)| {
+            to.as_str() == name && self.schema.column_with_name(column).is_some()
+        });
         match mapped {
             Some((column, _)) => Some(column.clone()),
             None => self.schema.column_with_name(name).map(|_| name.to_owned()),
@@ -109,7 +121,12 @@ impl Columns<'_> {
             None => plan_err!(
                 "feature view {}: {what} {name} is not in its source any more; the source has {}; define the view anew",
                 self.view,
-                self.schema.fields().iter().map(|f| f.name().as_str()).collect::<Vec<_>>().join(", ")
+                self.schema
+                    .fields()
+                    .iter()
+                    .map(|f| f.name().as_str())
+                    .collect::<Vec<_>>()
+                    .join(", ")
             ),
         }
     }
