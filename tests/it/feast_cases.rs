@@ -9,14 +9,11 @@
 //! the reason.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use datafusion::datasource::MemTable;
-use datafusion::sql::TableReference;
 use datafusion_feast::FeastContext;
 use feast_testkit::cases::{
     Case, EntityRows, Expected, Sources, Wanted, canonical, case_files, read_cases,
@@ -24,8 +21,9 @@ use feast_testkit::cases::{
 use feast_testkit::compare::{RowOrder, compare, compare_rows, rows_of};
 use feast_testkit::define::{name, string};
 use feast_testkit::oracle::answer;
-use parquet::arrow::ArrowWriter;
 use serde_json::Value as Json;
+
+use crate::tables::{register, text, write};
 
 const ENTITY: &str = "entity_df";
 
@@ -245,8 +243,15 @@ async fn ask(case: &Case, form: Form<'_>) -> Result<Answer, String> {
     };
     for (table, batch) in tables {
         let reference = match form {
-            Form::Tables => register(&feast, &table, batch)?,
-            Form::Files(folder) => write(folder, &table, &batch)?,
+            Form::Tables => {
+                register(&feast, &table, batch.schema(), vec![vec![batch]])?;
+                name(&table)
+            }
+            Form::Files(folder) => {
+                let path = folder.join(format!("{table}.parquet"));
+                write(&path, &batch.schema(), &[batch], 1_000)?;
+                string(&path.display().to_string())
+            }
         };
         match table.as_str() {
             ENTITY => sources.entity = reference,
@@ -272,27 +277,4 @@ async fn rows_of_query(sql: &str) -> Result<RecordBatch, String> {
     let feast = FeastContext::builder().build().await.map_err(text)?;
     let (schema, rows) = run(&feast, sql).await?;
     arrow::compute::concat_batches(&schema, &rows).map_err(text)
-}
-
-fn register(feast: &FeastContext, table: &str, batch: RecordBatch) -> Result<String, String> {
-    let provider = MemTable::try_new(batch.schema(), vec![vec![batch]]).map_err(text)?;
-    let reference = TableReference::bare(table);
-    feast
-        .session()
-        .register_table(reference, Arc::new(provider))
-        .map_err(text)?;
-    Ok(name(table))
-}
-
-fn write(folder: &Path, table: &str, batch: &RecordBatch) -> Result<String, String> {
-    let path = folder.join(format!("{table}.parquet"));
-    let file = File::create(&path).map_err(text)?;
-    let mut writer = ArrowWriter::try_new(file, batch.schema(), None).map_err(text)?;
-    writer.write(batch).map_err(text)?;
-    writer.close().map_err(text)?;
-    Ok(string(&path.display().to_string()))
-}
-
-fn text(error: impl ToString) -> String {
-    error.to_string()
 }

@@ -15,3 +15,4 @@ mod feast_cases;
 mod pit_oracle;
 mod place;
 mod slt;
+mod tables;

@@ -8,17 +8,18 @@
 //! is made smaller before it is shown.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::RecordBatch;
 use datafusion::common::runtime::SpawnedTask;
-use datafusion::datasource::MemTable;
-use datafusion::sql::TableReference;
 use datafusion_feast::FeastContext;
 use feast_testkit::compare::{RowOrder, compare};
 use feast_testkit::scenario::{ENTITY_TABLE, Scenario, Table};
 use futures::future::join_all;
+
+use crate::tables::{register, register_files, text};
 
 const SCENARIOS: u64 = 2_000;
 /// So many scenarios that fail are made small and shown.
@@ -78,28 +79,6 @@ fn pit_join_agrees_with_oracle() {
     );
     if failures.is_empty() {
         return;
-    }
-    for f in &failures {
-        println!(
-            "FAIL {} {}",
-            f.scenario.seed,
-            f.reason
-                .chars()
-                .take(300)
-                .collect::<String>()
-                .replace('\n', " / ")
-        );
-    }
-    for f in &failures {
-        println!(
-            "FAIL {} {}",
-            f.scenario.seed,
-            f.reason
-                .chars()
-                .take(300)
-                .collect::<String>()
-                .replace('\n', " / ")
-        );
     }
     let shown: Vec<String> = failures
         .iter()
@@ -173,10 +152,8 @@ async fn guarded(scenario: Scenario) -> Result<(), String> {
 async fn agrees(scenario: &Scenario) -> Result<(), String> {
     let expected = scenario.expected().map_err(text)?;
     let feast = FeastContext::builder().build().await.map_err(text)?;
-    register(&feast, ENTITY_TABLE, &scenario.entity)?;
-    for view in &scenario.views {
-        register(&feast, &view.source_name(), &view.source)?;
-    }
+    let folder = tempfile::tempdir().map_err(text)?;
+    give(&feast, folder.path(), scenario).await?;
     for definition in scenario.definitions() {
         run(&feast, &definition).await?;
     }
@@ -185,6 +162,26 @@ async fn agrees(scenario: &Scenario) -> Result<(), String> {
         one_setting(&feast, scenario, &expected)
             .await
             .map_err(|reason| format!("with {setting}: {reason}"))?;
+    }
+    Ok(())
+}
+
+/// Gives the context the scenario's tables, where the scenario keeps them.
+async fn give(feast: &FeastContext, folder: &Path, scenario: &Scenario) -> Result<(), String> {
+    let storage = scenario.storage;
+    let in_file = storage.entity_in_file && scenario.is_ordered();
+    let mut tables = vec![(ENTITY_TABLE.to_string(), &scenario.entity, in_file)];
+    for view in &scenario.views {
+        tables.push((view.source_name(), &view.source, storage.sources_in_files));
+    }
+    for (table, Table { schema, partitions }, in_files) in tables {
+        let schema = Arc::clone(schema);
+        if in_files {
+            let rows = storage.rows_a_group;
+            register_files(feast, folder, &table, schema, partitions, rows).await?;
+        } else {
+            register(feast, &table, schema, partitions.clone())?;
+        }
     }
     Ok(())
 }
@@ -211,6 +208,9 @@ fn set(feast: &FeastContext, setting: Setting) {
     let execution = &mut state.config_mut().options_mut().execution;
     execution.target_partitions = setting.partitions;
     execution.batch_size = setting.batch_size;
+    // The join's filters prune row groups and pages; in these settings also rows.
+    execution.parquet.pushdown_filters = setting.partitions > 1;
+    execution.parquet.schema_force_view_types = false;
 }
 
 async fn run(feast: &FeastContext, sql: &str) -> Result<(), String> {
@@ -222,17 +222,6 @@ async fn run(feast: &FeastContext, sql: &str) -> Result<(), String> {
         .collect()
         .await
         .map_err(failed)?;
-    Ok(())
-}
-
-fn register(feast: &FeastContext, table: &str, rows: &Table) -> Result<(), String> {
-    let provider =
-        MemTable::try_new(Arc::clone(&rows.schema), rows.partitions.clone()).map_err(text)?;
-    let reference = TableReference::bare(table);
-    feast
-        .session()
-        .register_table(reference, Arc::new(provider))
-        .map_err(text)?;
     Ok(())
 }
 
@@ -258,8 +247,4 @@ async fn explain(failure: &Failure) -> String {
         "FEAST_ORACLE_SEED={seed} FEAST_ORACLE_SCENARIOS=1 shows it again; as small as it gets:\n\
          {reason}\n{scenario}"
     )
-}
-
-fn text(error: impl ToString) -> String {
-    error.to_string()
 }

@@ -123,7 +123,7 @@ pub(super) fn install(
         .physical_optimizers()
         .get_or_insert_with(PhysicalOptimizer::new)
         .rules;
-    physical.insert(0, Arc::new(ChooseIcebergScan::default()));
+    physical.insert(0, Arc::new(ChooseIcebergScan));
     let at = physical
         .iter()
         .position(|r| r.name() == "EnforceDistribution")

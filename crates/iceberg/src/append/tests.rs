@@ -240,8 +240,7 @@ async fn added_columns_are_null_in_older_rows() {
         .metadata()
         .current_schema()
         .field_by_name("tags")
-        .unwrap()
-        .clone();
+        .unwrap();
     assert_eq!(field.id, 5);
     append(&catalog, &ident(), vec![rows(&[2], &[None])])
         .await

@@ -4,6 +4,7 @@
 //! What is known about the values of columns in containers (manifests or files), and which
 //! containers a predicate keeps.
 
+use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -50,9 +51,11 @@ impl ColumnFacts {
 
     /// Bounds that contradict each other say nothing.
     pub(crate) fn checked(mut self) -> Self {
-        if let (Some(min), Some(max)) = (&self.min, &self.max)
-            && !(min <= max)
-        {
+        let ordered = match (&self.min, &self.max) {
+            (Some(min), Some(max)) => min.partial_cmp(max).is_some_and(Ordering::is_le),
+            _ => true,
+        };
+        if !ordered {
             self.min = None;
             self.max = None;
         }

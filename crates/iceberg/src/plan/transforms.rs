@@ -151,17 +151,17 @@ pub(crate) fn after_prefix(prefix: &str) -> Option<String> {
 /// Zero as a lower bound takes in the negative zero, which Arrow orders before it.
 pub(crate) fn below_zero(value: ScalarValue) -> ScalarValue {
     match value {
-        ScalarValue::Float32(Some(v)) if v == 0.0 => ScalarValue::Float32(Some(-0.0)),
-        ScalarValue::Float64(Some(v)) if v == 0.0 => ScalarValue::Float64(Some(-0.0)),
+        ScalarValue::Float32(Some(0.0)) => ScalarValue::Float32(Some(-0.0)),
+        ScalarValue::Float64(Some(0.0)) => ScalarValue::Float64(Some(-0.0)),
         other => other,
     }
 }
 
-/// Negative zero as an upper bound takes in the positive one.
+/// Negative zero as an upper bound takes in the positive one: adding zero turns it, and leaves every other value.
 pub(crate) fn above_zero(value: ScalarValue) -> ScalarValue {
     match value {
-        ScalarValue::Float32(Some(v)) if v == 0.0 => ScalarValue::Float32(Some(0.0)),
-        ScalarValue::Float64(Some(v)) if v == 0.0 => ScalarValue::Float64(Some(0.0)),
+        ScalarValue::Float32(Some(v)) => ScalarValue::Float32(Some(v + 0.0)),
+        ScalarValue::Float64(Some(v)) => ScalarValue::Float64(Some(v + 0.0)),
         other => other,
     }
 }

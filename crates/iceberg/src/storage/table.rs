@@ -25,8 +25,11 @@ use crate::error::{Error, ErrorKind, Result};
 pub struct TableStorage {
     file_io: FileIO,
     identity: u64,
-    opened: Mutex<HashMap<String, (ObjectStoreUrl, Arc<dyn ObjectStore>)>>,
+    opened: Mutex<HashMap<String, OpenedStore>>,
 }
+
+/// A store and the URL it is registered under.
+type OpenedStore = (ObjectStoreUrl, Arc<dyn ObjectStore>);
 
 impl TableStorage {
     /// The storage that `table` reads and writes.

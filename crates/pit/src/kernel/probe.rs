@@ -174,7 +174,7 @@ impl ProbeState {
         self.hits.clear();
         let rows = keys.len();
         let table = &probe.layout.table;
-        let clean = event.nulls.is_none() && created.is_none_or(|c| c.nulls.is_none());
+        let no_nulls = event.nulls.is_none() && created.is_none_or(|c| c.nulls.is_none());
         for row in 0..rows {
             if row + AHEAD < rows {
                 table.prefetch(keys.word(row + AHEAD));
@@ -182,7 +182,9 @@ impl ProbeState {
             if !keys.is_valid(row) {
                 continue;
             }
-            if !clean && !(event.is_valid(row) && created.is_none_or(|c| c.is_valid(row))) {
+            let timed =
+                no_nulls || (event.is_valid(row) && created.is_none_or(|c| c.is_valid(row)));
+            if !timed {
                 continue;
             }
             if let Some(Entry { offset, count, .. }) = table.find(keys, row, keys.word(row)) {

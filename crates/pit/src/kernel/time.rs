@@ -157,7 +157,7 @@ impl Ttl {
     #[inline(always)]
     pub(crate) fn expired(&self, time: i64, event: i64) -> bool {
         match (self.same_unit, self.nanos) {
-            (Some(ttl), _) => time.checked_sub(event).map_or(true, |age| age > ttl),
+            (Some(ttl), _) => time.checked_sub(event).is_none_or(|age| age > ttl),
             (None, None) => false,
             (None, Some(ttl)) => {
                 i128::from(time) * self.entity.nanos() - i128::from(event) * self.feature.nanos()

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, TimeUnit};
 use arrow::error::ArrowError;
 
-use super::Scenario;
 use super::dice::Dice;
 use super::keys::Domain;
 use super::request::{self, Request};
@@ -16,6 +15,7 @@ use super::table::{Column, Table};
 use super::times::{Clock, time_type, times};
 use super::values;
 use super::view;
+use super::{Scenario, Storage};
 use crate::define::EntityDefinition;
 use crate::oracle::Value;
 
@@ -54,7 +54,19 @@ pub(super) fn scenario(seed: u64) -> Result<Scenario, ArrowError> {
         by_service,
         full_feature_names,
         created_cutoff: dice.percent(35),
+        storage: storage(dice),
     })
+}
+
+fn storage(dice: &mut Dice) -> Storage {
+    if !dice.percent(30) {
+        return Storage::default();
+    }
+    Storage {
+        entity_in_file: dice.percent(40),
+        sources_in_files: dice.percent(85),
+        rows_a_group: dice.within(1..=12),
+    }
 }
 
 struct EntityTable {

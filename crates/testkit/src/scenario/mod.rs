@@ -63,6 +63,20 @@ pub struct Scenario {
     pub full_feature_names: bool,
     /// `filter_by_created_timestamp`
     pub created_cutoff: bool,
+    /// Where the tables are kept.
+    pub storage: Storage,
+}
+
+/// Where a scenario's tables are kept. In files, what the join tells the scans of keys and times prunes
+/// row groups and pages.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Storage {
+    /// The entity rows are in a Parquet file, if they are in one partition.
+    pub entity_in_file: bool,
+    /// The views' rows are in Parquet files, one a partition.
+    pub sources_in_files: bool,
+    /// So many rows are in a row group.
+    pub rows_a_group: usize,
 }
 
 /// A feature view and its source.
@@ -229,6 +243,9 @@ impl Scenario {
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "scenario {}", self.seed)?;
+        if self.storage.entity_in_file || self.storage.sources_in_files {
+            writeln!(f, "  {:?}", self.storage)?;
+        }
         writeln!(f, "  entity table {ENTITY_TABLE}")?;
         write!(f, "{}", self.entity)?;
         for view in &self.views {

@@ -5,7 +5,7 @@
 
 use arrow::error::ArrowError;
 
-use super::{Scenario, Table};
+use super::{Scenario, Storage, Table};
 
 impl Scenario {
     /// Scenarios that are this one with something left out, the boldest first.
@@ -31,6 +31,12 @@ impl Scenario {
                 scenario.views[at].source = table;
                 smaller.push(scenario);
             }
+        }
+        if self.storage.entity_in_file || self.storage.sources_in_files {
+            smaller.push(Self {
+                storage: Storage::default(),
+                ..self.clone()
+            });
         }
         if self.created_cutoff {
             smaller.push(Self {

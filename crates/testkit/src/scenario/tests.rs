@@ -57,7 +57,7 @@ fn everything_happens() {
             saw("zero ttl", definition.ttl == Some(0));
         }
     }
-    assert_eq!(seen.len(), 19, "{seen:?}");
+    assert_eq!(seen.len(), 21, "{seen:?}");
     assert!(
         answered * 5 > cells,
         "only {answered} of {cells} features have an answer"

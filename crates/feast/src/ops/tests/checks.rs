@@ -6,6 +6,10 @@
 use super::definitions::{DRIVER, VIEW};
 use super::*;
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "one table of definitions and what each is refused for"
+)]
 #[tokio::test]
 async fn a_view_is_checked_against_its_source() {
     let feast = session().await;
