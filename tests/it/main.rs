@@ -12,7 +12,9 @@
 
 mod bare;
 mod feast_cases;
+mod invariants;
 mod pit_oracle;
 mod place;
+mod reference;
 mod slt;
 mod tables;

@@ -24,6 +24,8 @@ use crate::tables::{register, register_files, text};
 const SCENARIOS: u64 = 2_000;
 /// So many scenarios that fail are made small and shown.
 const SHOWN: usize = 3;
+/// So many scenarios that fail are listed.
+const LISTED: usize = 200;
 /// So many smaller scenarios are tried before the smallest is shown.
 const REDUCTIONS: usize = 400;
 
@@ -85,14 +87,11 @@ fn pit_join_agrees_with_oracle() {
         .take(SHOWN)
         .map(|failure| runtime.block_on(explain(failure)))
         .collect();
-    let seeds: Vec<_> = failures
-        .iter()
-        .map(|failure| failure.scenario.seed.to_string())
-        .collect();
+    let listed: Vec<_> = failures.iter().take(LISTED).map(Failure::line).collect();
     panic!(
-        "{} of {scenarios} scenarios from seed {first} differ from the oracle: seeds {}\n\n{}",
+        "{} of {scenarios} scenarios from seed {first} differ from the oracle:\n{}\n\n{}",
         failures.len(),
-        seeds.join(", "),
+        listed.join("\n"),
         shown.join("\n\n")
     );
 }
@@ -109,6 +108,18 @@ fn number(variable: &str, otherwise: u64) -> u64 {
 struct Failure {
     scenario: Scenario,
     reason: String,
+}
+
+impl Failure {
+    /// The scenario's seed and the beginning of the reason.
+    fn line(&self) -> String {
+        let reason: String = self.reason.split_whitespace().collect::<Vec<_>>().join(" ");
+        format!(
+            "  seed {}: {}",
+            self.scenario.seed,
+            reason.chars().take(160).collect::<String>()
+        )
+    }
 }
 
 /// Runs all scenarios, as many at a time as there are cores.

@@ -47,7 +47,10 @@ impl Place {
         place.folder("WORK_DIR", root.join("work"), |dir| {
             fs::create_dir(dir).unwrap()
         });
-        if text.contains("${LAKE}") {
+        let mentioned = |name: &str| {
+            text.contains(&format!("${{{name}}}")) || text.contains(&format!("${name}"))
+        };
+        if mentioned("LAKE") {
             place.folder("LAKE", root.join("lake"), lake);
             let expected = json(&root.join("lake/expected.json"));
             for (table, known) in expected["tables"].as_object().unwrap() {
@@ -58,12 +61,12 @@ impl Place {
                 place.snapshots(table, &known);
             }
         }
-        if text.contains("${OLD_LAKE}") {
+        if mentioned("OLD_LAKE") {
             place.folder("OLD_LAKE", root.join("old_lake"), |dir| {
                 self::place(&fixture("pyiceberg/v0_10"), dir).unwrap();
             });
         }
-        if text.contains("${REGISTRIES}") {
+        if mentioned("REGISTRIES") {
             place.folder("REGISTRIES", root.join("registries"), registries);
         }
         place
@@ -94,15 +97,6 @@ impl Place {
             self.names
                 .push((format!("${{{name}}}"), snapshot["snapshot_id"].to_string()));
         }
-    }
-
-    /// The value of a name, `WORK_DIR` for example.
-    pub(crate) fn get(&self, name: &str) -> &str {
-        let name = format!("${{{name}}}");
-        let found = self.names.iter().find(|(known, _)| *known == name);
-        &found
-            .unwrap_or_else(|| panic!("{name} stands for nothing here"))
-            .1
     }
 
     /// The names and what they stand for.

@@ -6,7 +6,7 @@
 //! Each file has a session, a registry in memory and folders of its own (see [`crate::place`]), and
 //! runs once for each setting of [`SETTINGS`]; `onlyif`/`skipif` know the settings by their labels.
 //! Files in `tests/slt/bare` run in a plain DataFusion session that has only our table functions.
-//! A file whose first line is `# registry PATH` keeps its definitions there.
+//! A file that begins with the lines `# registry PATH` and `# project NAME` keeps its definitions there.
 //!
 //! `FEAST_SLT=part` runs only the files with `part` in their path. `FEAST_SLT_COMPLETE=1` writes what
 //! came out into the files, to be read before it is committed.

@@ -3,34 +3,50 @@
 
 //! Keeps the entity side in the order it is read.
 
+use std::any::Any;
+use std::fmt;
 use std::sync::Arc;
 
-use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Result, Statistics};
 use datafusion::config::ConfigOptions;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::projection::ProjectionExec;
-use datafusion::physical_plan::repartition::RepartitionExec;
-use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, Partitioning};
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 
 use crate::exec::PitJoinExec;
 
-/// Takes round-robin repartitioning out of the filters and projections right below a join's entity side.
+/// Keeps `EnforceDistribution` from dealing a join's entity rows round among threads.
 ///
 /// ```text
-///   PitJoinExec                         PitJoinExec
-///     FilterExec                          FilterExec
-///       RepartitionExec: RoundRobin  ──►    DataSourceExec
-///         DataSourceExec
+///   PitJoinExec            seal                     unseal
+///     FilterExec            ──►  PitJoinExec           ──►  PitJoinExec
+///       DataSourceExec             SealedExec                 FilterExec
+///                                                               DataSourceExec
 /// ```
 ///
-/// DataFusion deals batches round among threads for whatever sits on a single partition. The join reads its entity side partition
-/// after partition, so dealt batches would come back shuffled; undealt they come in the order read. The rule runs after
-/// `EnforceDistribution`, which inserts them.
-#[derive(Debug, Default)]
-pub struct KeepEntityOrder {}
+/// DataFusion splits and deals batches among threads below a filter or projection on a single partition. The join reads its entity
+/// side partition after partition, so dealt batches would come back shuffled. One instance of this rule seals filters and
+/// projections over a scan before `EnforceDistribution`, another opens the seal after it. A plan left sealed runs the same.
+#[derive(Debug)]
+pub struct KeepEntityOrder {
+    seal: bool,
+}
+
+impl KeepEntityOrder {
+    /// The rule to run before `EnforceDistribution`.
+    pub fn seal() -> Self {
+        Self { seal: true }
+    }
+
+    /// The rule to run after `EnforceDistribution`.
+    pub fn unseal() -> Self {
+        Self { seal: false }
+    }
+}
 
 impl PhysicalOptimizerRule for KeepEntityOrder {
     fn optimize(
@@ -47,19 +63,25 @@ impl PhysicalOptimizerRule for KeepEntityOrder {
                 .into_iter()
                 .map(Arc::clone)
                 .collect::<Vec<_>>();
-            match undealt(&children[0])? {
-                Some(entity) => {
-                    children[0] = entity;
-                    Ok(Transformed::yes(plan.with_new_children(children)?))
-                }
-                None => Ok(Transformed::no(plan)),
-            }
+            let sealed = children[0].as_any().downcast_ref::<SealedExec>();
+            children[0] = match (self.seal, sealed) {
+                (true, None) if reads_in_order(&children[0]) => Arc::new(SealedExec {
+                    plan: Arc::clone(&children[0]),
+                }),
+                (false, Some(sealed)) => Arc::clone(&sealed.plan),
+                _ => return Ok(Transformed::no(plan)),
+            };
+            Ok(Transformed::yes(plan.with_new_children(children)?))
         })?;
         Ok(plan.data)
     }
 
     fn name(&self) -> &'static str {
-        "keep_entity_order"
+        if self.seal {
+            "keep_entity_order (seal)"
+        } else {
+            "keep_entity_order (unseal)"
+        }
     }
 
     fn schema_check(&self) -> bool {
@@ -67,18 +89,63 @@ impl PhysicalOptimizerRule for KeepEntityOrder {
     }
 }
 
-/// The plan without its round-robin repartitioning, or none where it has none.
-fn undealt(plan: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+/// Filters and projections over a scan: rows leave in the order the scan reads them.
+fn reads_in_order(plan: &Arc<dyn ExecutionPlan>) -> bool {
     let any = plan.as_any();
-    if let Some(repartition) = any.downcast_ref::<RepartitionExec>() {
-        let round_robin = matches!(plan.output_partitioning(), Partitioning::RoundRobinBatch(_));
-        return Ok(round_robin.then(|| Arc::clone(repartition.input())));
+    let passes =
+        any.is::<FilterExec>() || any.is::<ProjectionExec>() || any.is::<CooperativeExec>();
+    match plan.children().as_slice() {
+        [] => true,
+        [input] => passes && reads_in_order(input),
+        _ => false,
     }
-    if !(any.is::<FilterExec>() || any.is::<ProjectionExec>() || any.is::<CooperativeExec>()) {
-        return Ok(None);
+}
+
+/// A plan that other rules take for a leaf.
+#[derive(Debug)]
+struct SealedExec {
+    plan: Arc<dyn ExecutionPlan>,
+}
+
+impl DisplayAs for SealedExec {
+    fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "SealedExec: {}", self.plan.name())
     }
-    match undealt(plan.children()[0])? {
-        Some(input) => Ok(Some(Arc::clone(plan).with_new_children(vec![input])?)),
-        None => Ok(None),
+}
+
+impl ExecutionPlan for SealedExec {
+    fn name(&self) -> &'static str {
+        "SealedExec"
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        self.plan.properties()
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        _children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        self.plan.execute(partition, context)
+    }
+
+    fn partition_statistics(&self, partition: Option<usize>) -> Result<Statistics> {
+        self.plan.partition_statistics(partition)
     }
 }

@@ -14,7 +14,7 @@
 //!
 //! This crate knows no feature store and no table format: inputs are plans, and what they mean is told by names of columns in
 //! a [`PitSpec`]. A session needs [`PitJoinPlanner`] among its extension planners to run the node and should have
-//! [`PushFilterThroughPitJoin`] and [`PushLimitThroughPitJoin`] before DataFusion's own push-down rules, and [`KeepEntityOrder`] after its
+//! [`PushFilterThroughPitJoin`] and [`PushLimitThroughPitJoin`] before DataFusion's own push-down rules, and [`KeepEntityOrder`] around its
 //! `EnforceDistribution`; [`PitJoinExec`] can also be
 //! built over finished physical plans.
 

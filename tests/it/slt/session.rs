@@ -63,9 +63,12 @@ impl SltSession {
             });
         }
         let mut builder = FeastContext::builder().with_session_config(config);
-        let first = text.lines().next().unwrap_or_default();
-        if let Some(path) = first.strip_prefix("# registry ") {
-            builder = builder.with_registry_path(place.expand(path.trim()));
+        for line in text.lines().take_while(|line| line.starts_with('#')) {
+            if let Some(path) = line.strip_prefix("# registry ") {
+                builder = builder.with_registry_path(place.expand(path));
+            } else if let Some(project) = line.strip_prefix("# project ") {
+                builder = builder.with_project(project);
+            }
         }
         let feast = Box::pin(builder.build()).await.map_err(told)?;
         Ok(Self {

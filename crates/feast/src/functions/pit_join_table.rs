@@ -10,6 +10,7 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Result;
+use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::{Expr, TableType, UserDefinedLogicalNodeCore};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_plan::ExecutionPlan;
@@ -52,7 +53,17 @@ impl TableProvider for PitJoinTable {
         _filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let entity = state.create_physical_plan(self.join.entity()).await?;
+        // More partitions would shuffle the entity side, whose order the join keeps.
+        let entity = match state.as_any().downcast_ref::<SessionState>() {
+            Some(state) => {
+                let config = state.config().clone().with_target_partitions(1);
+                let state = SessionStateBuilder::new_from_existing(state.clone())
+                    .with_config(config)
+                    .build();
+                state.create_physical_plan(self.join.entity()).await?
+            }
+            None => state.create_physical_plan(self.join.entity()).await?,
+        };
         let mut views = Vec::with_capacity(self.join.views().len());
         for view in self.join.views() {
             views.push(state.create_physical_plan(view).await?);

@@ -36,7 +36,8 @@ impl FeastContextBuilder {
         self
     }
 
-    /// Uses this configuration; `information_schema` is always on.
+    /// Uses this configuration, with `information_schema` on and `collect_statistics` off: the statistics of Parquet files leave NaN
+    /// out, and DataFusion 53 takes a column whose minimum is its maximum for constant.
     #[must_use]
     pub fn with_session_config(mut self, config: SessionConfig) -> Self {
         self.config = Some(config);
@@ -88,11 +89,11 @@ impl FeastContextBuilder {
         if let Some(runtime) = self.runtime {
             builder = builder.with_runtime_env(runtime);
         }
-        let config = builder
-            .config()
-            .take()
-            .unwrap_or_default()
-            .with_information_schema(true);
+        let config = builder.config().take().unwrap_or_default();
+        // Statistics of Parquet files leave NaN out; DataFusion would answer with a column's only other value instead.
+        let config = config
+            .with_information_schema(true)
+            .with_collect_statistics(false);
         builder = builder.with_config(config);
         let shared = install(&mut builder, self.options)?;
         shared.registry.read()?;

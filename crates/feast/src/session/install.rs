@@ -64,7 +64,7 @@ pub trait SessionStateBuilderExt: Sized {
     /// - `choose_iceberg_scan`, first of the physical rules: the rules after it see plain Parquet scans.
     /// - `push_filter_through_pit_join` and `push_limit_through_pit_join`, before DataFusion's `push_down_filter` and
     ///   `push_down_limit`, which must find the work done since they block at the node.
-    /// - `keep_entity_order`, after the physical rule `EnforceDistribution`, whose dealing of batches it takes back.
+    /// - `keep_entity_order`, around the physical rule `EnforceDistribution`, which would shuffle the entity side.
     /// - A query planner that plans the join and hands every other plan to the planner found in the builder.
     /// - Catalog `feast` with the definitions as tables.
     ///
@@ -124,11 +124,17 @@ pub(super) fn install(
         .get_or_insert_with(PhysicalOptimizer::new)
         .rules;
     physical.insert(0, Arc::new(ChooseIcebergScan));
-    let at = physical
+    insert_before(
+        physical,
+        "EnforceDistribution",
+        Arc::new(KeepEntityOrder::seal()),
+        |r| r.name(),
+    );
+    let after = physical
         .iter()
         .position(|r| r.name() == "EnforceDistribution")
         .map_or(physical.len(), |at| at + 1);
-    physical.insert(at, Arc::new(KeepEntityOrder::default()));
+    physical.insert(after, Arc::new(KeepEntityOrder::unseal()));
 
     let planner = FeastQueryPlanner::new(builder.query_planner().take());
     *builder.query_planner() = Some(Arc::new(planner));

@@ -23,9 +23,11 @@ pub(crate) struct PathTables {
 }
 
 impl PathTables {
+    /// A session that takes no statistics from files: Parquet's leave NaN out, and DataFusion would put a column's only other
+    /// value in the place of every NaN.
     fn state(&self) -> SessionState {
         SessionStateBuilder::new()
-            .with_config(self.config.clone())
+            .with_config(self.config.clone().with_collect_statistics(false))
             .with_runtime_env(Arc::clone(&self.runtime))
             .with_default_features()
             .build()

@@ -213,10 +213,14 @@ impl ProbeState {
             }
             let row = hit.row as usize;
             let time = event.values[row];
-            let mut available = convert_ceil(time, event.unit, probe.entity_unit);
+            let Some(mut available) = convert_ceil(time, event.unit, probe.entity_unit) else {
+                continue;
+            };
             if let Some(created) = created {
-                let known = convert_ceil(created.values[row], created.unit, probe.entity_unit);
-                available = available.max(known);
+                match convert_ceil(created.values[row], created.unit, probe.entity_unit) {
+                    Some(known) => available = available.max(known),
+                    None => continue,
+                }
             }
             let (start, end) = (hit.offset as usize, (hit.offset + hit.count) as usize);
             let Some(index) = first_at_or_after(&self.slots[start..end], available) else {

@@ -4,8 +4,8 @@
 //! Instants as integers: units, exact conversion between them, and the TTL rule.
 //!
 //! Every time column stays in its own unit. A feature row's availability is expressed in the entity side's unit by
-//! rounding **up**, so `availability <= t` has the same truth as the comparison of the exact instants; nothing overflows,
-//! because a conversion that would leave the range saturates to the end it left by.
+//! rounding **up**, so `availability <= t` has the same truth as the comparison of the exact instants. Nothing overflows: before
+//! the range every instant of the other unit is later, after it none is.
 
 use std::cmp::Ordering;
 
@@ -108,24 +108,39 @@ impl Times {
     }
 }
 
-/// `value` counted in `to`, rounded up, saturating at the ends of the range.
-pub(crate) fn convert_ceil(value: i64, from: Unit, to: Unit) -> i64 {
-    convert(value, from, to, |v, step| {
-        v.div_euclid(step) + i64::from(v.rem_euclid(step) != 0)
-    })
+/// `value` counted in `to`, rounded up; none when it lies after every instant of that unit.
+pub(crate) fn convert_ceil(value: i64, from: Unit, to: Unit) -> Option<i64> {
+    match ratio(from, to) {
+        Ratio::Same => Some(value),
+        Ratio::Finer(step) if value < 0 => Some(value.saturating_mul(step)),
+        Ratio::Finer(step) => value.checked_mul(step),
+        Ratio::Coarser(step) => {
+            Some(value.div_euclid(step) + i64::from(value.rem_euclid(step) != 0))
+        }
+    }
 }
 
 /// `value` counted in `to`, rounded down, saturating at the ends of the range.
 pub(crate) fn convert_floor(value: i64, from: Unit, to: Unit) -> i64 {
-    convert(value, from, to, i64::div_euclid)
+    match ratio(from, to) {
+        Ratio::Same => value,
+        Ratio::Finer(step) => value.saturating_mul(step),
+        Ratio::Coarser(step) => value.div_euclid(step),
+    }
 }
 
-fn convert(value: i64, from: Unit, to: Unit, divide: impl Fn(i64, i64) -> i64) -> i64 {
+/// How a unit relates to another: the same, finer or coarser by a factor of at most 10^9.
+enum Ratio {
+    Same,
+    Finer(i64),
+    Coarser(i64),
+}
+
+fn ratio(from: Unit, to: Unit) -> Ratio {
     match from.nanos().cmp(&to.nanos()) {
-        Ordering::Equal => value,
-        // The ratio of two units is at most 10^9.
-        Ordering::Greater => value.saturating_mul((from.nanos() / to.nanos()) as i64),
-        Ordering::Less => divide(value, (to.nanos() / from.nanos()) as i64),
+        Ordering::Equal => Ratio::Same,
+        Ordering::Greater => Ratio::Finer((from.nanos() / to.nanos()) as i64),
+        Ordering::Less => Ratio::Coarser((to.nanos() / from.nanos()) as i64),
     }
 }
 
@@ -184,23 +199,22 @@ mod tests {
         for feature in [-1_001_i64, -1_000, -999, -1, 0, 1, 999, 1_000, 1_001] {
             for entity in [-2_i64, -1, 0, 1, 2] {
                 let exact = i128::from(feature) <= i128::from(entity) * 1_000;
-                assert_eq!(
-                    convert_ceil(feature, Unit::Nanosecond, Unit::Microsecond) <= entity,
-                    exact
-                );
+                let converted = convert_ceil(feature, Unit::Nanosecond, Unit::Microsecond);
+                assert_eq!(converted.is_some_and(|c| c <= entity), exact);
             }
         }
     }
 
     #[test]
-    fn conversion_saturates_at_the_end_it_left_by() {
-        assert_eq!(
-            convert_ceil(i64::MAX, Unit::Second, Unit::Nanosecond),
-            i64::MAX
-        );
+    fn instants_outside_of_the_other_unit_are_before_all_or_after_all() {
+        assert_eq!(convert_ceil(i64::MAX, Unit::Second, Unit::Nanosecond), None);
         assert_eq!(
             convert_ceil(i64::MIN, Unit::Second, Unit::Nanosecond),
-            i64::MIN
+            Some(i64::MIN)
+        );
+        assert_eq!(
+            convert_floor(i64::MAX, Unit::Second, Unit::Nanosecond),
+            i64::MAX
         );
     }
 

@@ -28,6 +28,8 @@ fn everything_happens() {
         saw("no entity rows", scenario.entity.rows() == 0);
         saw("several partitions", scenario.entity.partitions.len() > 1);
         saw("service", scenario.by_service);
+        saw("entity file", scenario.storage.entity_in_file);
+        saw("source files", scenario.storage.sources_in_files);
         saw("full names", scenario.full_feature_names);
         saw("plain names", !scenario.full_feature_names);
         saw("cutoff", scenario.created_cutoff);
