@@ -54,7 +54,9 @@ async fn rows(session: impl Into<Session<'_>>, sql: &str) -> Vec<RecordBatch> {
 
 /// The result as a table, its rows in the order they came.
 async fn table(session: impl Into<Session<'_>>, sql: &str) -> String {
-    pretty_format_batches(&rows(session, sql).await).unwrap().to_string()
+    pretty_format_batches(&rows(session, sql).await)
+        .unwrap()
+        .to_string()
 }
 
 /// The only value of a result.

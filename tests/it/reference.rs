@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the datafusion-feast authors
 
-//! The examples of `sql/reference/` and `docs/user-guide/` run and give what the pages show.
+//! The examples of `sql/reference/`, and of the pages of `docs/user-guide/` that say they run anywhere, give
+//! what the pages show.
 //!
 //! Each page has a session of its own; its ```` ```sql ```` blocks run in order, those marked `sql,norun` do
 //! not. A ```` ```text ```` block right after one is what its statements print, or the error of the last one.
@@ -46,6 +47,9 @@ fn reference_examples() {
     let (mut pages, mut ran) = (0, 0);
     for folder in ["sql/reference", "docs/user-guide"] {
         for page in pages_in(folder) {
+            if folder.starts_with("docs") && !runs_anywhere(&page) {
+                continue;
+            }
             pages += 1;
             match runtime.block_on(Box::pin(run_page(&page))) {
                 Ok(examples) => ran += examples,
@@ -60,8 +64,13 @@ fn reference_examples() {
 /// Every function has its page, and every page is listed.
 #[test]
 fn reference_is_complete() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let feast = runtime.block_on(Box::pin(FeastContext::builder().build())).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let feast = runtime
+        .block_on(Box::pin(FeastContext::builder().build()))
+        .unwrap();
     let mut text = String::new();
     let mut names = BTreeSet::new();
     for page in pages_in("sql/reference") {
@@ -70,14 +79,26 @@ fn reference_is_complete() {
     }
     for function in feast.session().state().table_functions().keys() {
         if function.starts_with("feast_") {
-            assert!(text.contains(&format!("{function}(")), "no page tells of {function}");
+            assert!(
+                text.contains(&format!("{function}(")),
+                "no page tells of {function}"
+            );
         }
     }
     let index = root().join("sql/reference/README.md");
     let index = std::fs::read_to_string(index).unwrap();
     for name in names.iter().filter(|name| *name != "README.md") {
-        assert!(index.contains(&format!("({name})")), "the index does not list {name}");
+        assert!(
+            index.contains(&format!("({name})")),
+            "the index does not list {name}"
+        );
     }
+}
+
+fn runs_anywhere(page: &Path) -> bool {
+    std::fs::read_to_string(page)
+        .unwrap()
+        .contains("SQL on this page runs anywhere")
 }
 
 fn root() -> PathBuf {
@@ -100,12 +121,20 @@ async fn run_page(page: &Path) -> Result<usize, String> {
     let examples = examples(&lines);
     let place = Place::of(&FOLDERS.map(|(_, name)| name).join(" "));
     let config = SessionConfig::new().with_target_partitions(2);
-    let feast = FeastContext::builder().with_session_config(config).build().await.unwrap();
+    let feast = FeastContext::builder()
+        .with_session_config(config)
+        .build()
+        .await
+        .unwrap();
     let mut wrong = String::new();
     let mut written: Vec<(std::ops::Range<usize>, String)> = Vec::new();
     for example in &examples {
         let (output, failed) = run(&feast, &place, &example.sql).await;
-        let at = format!("{}:{}", page.strip_prefix(root()).unwrap().display(), example.line + 1);
+        let at = format!(
+            "{}:{}",
+            page.strip_prefix(root()).unwrap().display(),
+            example.line + 1
+        );
         match &example.output {
             Some(shown) => {
                 let expected = lines[shown.clone()].join("\n");
@@ -121,12 +150,18 @@ async fn run_page(page: &Path) -> Result<usize, String> {
     if std::env::var_os("FEAST_REFERENCE_UPDATE").is_some() && !written.is_empty() {
         update(page, &lines, &written);
     }
-    if wrong.is_empty() { Ok(examples.len()) } else { Err(wrong) }
+    if wrong.is_empty() {
+        Ok(examples.len())
+    } else {
+        Err(wrong)
+    }
 }
 
 /// What the statements of a block print, and whether the last one failed.
 async fn run(feast: &FeastContext, place: &Place, block: &str) -> (String, bool) {
-    let named = FOLDERS.iter().fold(block.to_owned(), |sql, (path, name)| sql.replace(path, name));
+    let named = FOLDERS.iter().fold(block.to_owned(), |sql, (path, name)| {
+        sql.replace(path, name)
+    });
     let statements = split_statements(&place.expand(&named)).unwrap();
     let mut printed = String::new();
     let mut failed = false;
@@ -142,7 +177,9 @@ async fn run(feast: &FeastContext, place: &Place, block: &str) -> (String, bool)
         }
     }
     let printed = place.conceal(&printed);
-    let printed = FOLDERS.iter().fold(printed, |text, (path, name)| text.replace(name, path));
+    let printed = FOLDERS
+        .iter()
+        .fold(printed, |text, (path, name)| text.replace(name, path));
     (printed, failed)
 }
 
@@ -158,11 +195,18 @@ async fn rows(feast: &FeastContext, sql: &str) -> Result<Option<String>> {
         batches.push(RecordBatch::new_empty(schema));
     }
     let options = FormatOptions::default().with_null("NULL");
-    Ok(Some(pretty_format_batches_with_options(&batches, &options)?.to_string()))
+    Ok(Some(
+        pretty_format_batches_with_options(&batches, &options)?.to_string(),
+    ))
 }
 
 fn examples(lines: &[&str]) -> Vec<Example> {
-    let fence = |from: usize| lines[from..].iter().position(|line| *line == "```").map(|n| from + n);
+    let fence = |from: usize| {
+        lines[from..]
+            .iter()
+            .position(|line| *line == "```")
+            .map(|n| from + n)
+    };
     let mut found = Vec::new();
     let mut at = 0;
     while at < lines.len() {
@@ -180,7 +224,11 @@ fn examples(lines: &[&str]) -> Vec<Example> {
                 Some(&"```text") => fence(next + 1).map(|end| next + 1..end),
                 _ => None,
             };
-            found.push(Example { sql: lines[at + 1..end].join("\n"), line: at, output });
+            found.push(Example {
+                sql: lines[at + 1..end].join("\n"),
+                line: at,
+                output,
+            });
         }
         at = end + 1;
     }

@@ -95,7 +95,8 @@ fn common(entity: &DataType, view: &DataType) -> Option<DataType> {
         (a, b) if is_binary(a) && is_binary(b) => Some(if a == b { a.clone() } else { BinaryView }),
         (Date32, Date32) => Some(Date32),
         (Date32 | Date64, Date32 | Date64) => Some(Date64),
-        (Timestamp(a, _), Timestamp(b, _)) => Some(Timestamp(finer(*a, *b), None)),
+        // In UTC: a cast from no zone to another zone would read the value as local time there.
+        (Timestamp(a, _), Timestamp(b, _)) => Some(Timestamp(finer(*a, *b), Some("UTC".into()))),
         (a, b) => decimal(a, b),
     }
 }

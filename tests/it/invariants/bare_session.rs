@@ -33,8 +33,11 @@ async fn a_plain_session_answers_as_ours_does() {
     let catalog = connect(&lake_options(&place)).await.unwrap();
     let provider: Arc<dyn CatalogProvider> = Arc::new(IcebergCatalogProvider::new(catalog, "lake"));
     bare.register_catalog("lake", provider);
-    let feast =
-        FeastContext::builder().with_catalog(lake_options(&place)).build().await.unwrap();
+    let feast = FeastContext::builder()
+        .with_catalog(lake_options(&place))
+        .build()
+        .await
+        .unwrap();
     let apply = format!("SELECT * FROM feast_apply('{VIEW}', false)");
     assert_eq!(table(&bare, &apply).await, table(&feast, &apply).await);
 
@@ -52,7 +55,11 @@ async fn a_plain_session_answers_as_ours_does() {
         "SELECT * FROM feast_feature_views()",
     ] {
         let query = place.expand(query);
-        assert_eq!(table(&bare, &query).await, table(&feast, &query).await, "{query}");
+        assert_eq!(
+            table(&bare, &query).await,
+            table(&feast, &query).await,
+            "{query}"
+        );
     }
 }
 
@@ -61,7 +68,11 @@ async fn a_plain_session_answers_as_ours_does() {
 #[tokio::test]
 async fn a_plain_session_takes_three_arguments_only() {
     let bare: SessionContext = bare_session(SessionConfig::new()).unwrap();
-    rows(&bare, "CREATE TABLE orders AS SELECT 1 AS driver_id, now() AS event_timestamp").await;
+    rows(
+        &bare,
+        "CREATE TABLE orders AS SELECT 1 AS driver_id, now() AS event_timestamp",
+    )
+    .await;
     for call in [
         "feast_pit_join()",
         "feast_pit_join('orders')",

@@ -20,15 +20,31 @@ const MAY_KNOW: [(&str, &[&str]); 6] = [
     ("feast-pit", &[]),
     ("feast-iceberg", &[]),
     ("feast-testkit", &[]),
-    ("datafusion-feast", &["feast-registry", "feast-pit", "feast-iceberg"]),
+    (
+        "datafusion-feast",
+        &["feast-registry", "feast-pit", "feast-iceberg"],
+    ),
     // The demo writes tables, which the façade does not.
     ("feast-shell", &["datafusion-feast", "feast-iceberg"]),
 ];
 
 /// What a leaf must do without, by the beginning of the name.
 const MUST_NOT_KNOW: [(&str, &[&str]); 3] = [
-    ("feast-registry", &["datafusion", "iceberg", "arrow", "parquet", "object_store", "tokio"]),
-    ("feast-pit", &["iceberg", "parquet", "object_store", "rusqlite"]),
+    (
+        "feast-registry",
+        &[
+            "datafusion",
+            "iceberg",
+            "arrow",
+            "parquet",
+            "object_store",
+            "tokio",
+        ],
+    ),
+    (
+        "feast-pit",
+        &["iceberg", "parquet", "object_store", "rusqlite"],
+    ),
     ("feast-testkit", &["datafusion", "iceberg"]),
 ];
 
@@ -43,11 +59,21 @@ struct Dependencies {
 fn dependencies() -> Dependencies {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version=1", "--no-deps", "--offline", "--manifest-path"])
+        .args([
+            "metadata",
+            "--format-version=1",
+            "--no-deps",
+            "--offline",
+            "--manifest-path",
+        ])
         .arg(manifest)
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let metadata: Json = serde_json::from_slice(&output.stdout).unwrap();
     let (mut normal, mut of_tests) = (BTreeMap::new(), BTreeMap::new());
     for package in metadata["packages"].as_array().unwrap() {
@@ -55,7 +81,9 @@ fn dependencies() -> Dependencies {
         let named = |tests: bool| -> BTreeSet<String> {
             let of_kind = |dependency: &&Json| (dependency["kind"] == "dev") == tests;
             let all = package["dependencies"].as_array().unwrap().iter();
-            all.filter(of_kind).map(|it| it["name"].as_str().unwrap().to_owned()).collect()
+            all.filter(of_kind)
+                .map(|it| it["name"].as_str().unwrap().to_owned())
+                .collect()
         };
         normal.insert(name.to_owned(), named(false));
         of_tests.insert(name.to_owned(), named(true));
@@ -70,15 +98,24 @@ fn crates_depend_in_one_direction() {
     let mut expected: BTreeSet<&str> = known.keys().copied().collect();
     expected.insert(SUITE);
     let crates: BTreeSet<&str> = found.normal.keys().map(String::as_str).collect();
-    assert_eq!(crates, expected, "say in MAY_KNOW what a new crate may depend on");
+    assert_eq!(
+        crates, expected,
+        "say in MAY_KNOW what a new crate may depend on"
+    );
     let ours = |name: &str| known.contains_key(name);
     for (name, may) in &known {
         for dependency in found.normal[*name].iter().filter(|other| ours(other)) {
-            assert!(may.contains(&dependency.as_str()), "{name} must not depend on {dependency}");
+            assert!(
+                may.contains(&dependency.as_str()),
+                "{name} must not depend on {dependency}"
+            );
         }
         for dependency in found.of_tests[*name].iter().filter(|other| ours(other)) {
             let allowed = dependency == "feast-testkit" || may.contains(&dependency.as_str());
-            assert!(allowed, "the tests of {name} must not depend on {dependency}");
+            assert!(
+                allowed,
+                "the tests of {name} must not depend on {dependency}"
+            );
         }
     }
 }
@@ -88,9 +125,8 @@ fn leaves_do_without_what_is_not_theirs() {
     let found = dependencies();
     for (name, without) in MUST_NOT_KNOW {
         for dependency in &found.normal[name] {
-            let theirs = |word: &&&str| {
-                dependency == **word || dependency.starts_with(&format!("{word}-"))
-            };
+            let theirs =
+                |word: &&&str| dependency == **word || dependency.starts_with(&format!("{word}-"));
             let hit = without.iter().find(theirs);
             assert!(hit.is_none(), "{name} must not depend on {dependency}");
         }
@@ -100,7 +136,15 @@ fn leaves_do_without_what_is_not_theirs() {
 #[test]
 fn nothing_is_called_common() {
     const NOT_A_NAME: [&str; 10] = [
-        "core", "common", "util", "utils", "utility", "utilities", "helper", "helpers", "misc",
+        "core",
+        "common",
+        "util",
+        "utils",
+        "utility",
+        "utilities",
+        "helper",
+        "helpers",
+        "misc",
         "shared",
     ];
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -114,8 +158,14 @@ fn nothing_is_called_common() {
         for part in inside.components() {
             let part = Path::new(part.as_os_str()).with_extension("");
             let name = part.to_string_lossy().to_lowercase();
-            let named = NOT_A_NAME.iter().any(|bad| name.split(['-', '_']).any(|word| word == *bad));
-            assert!(!named, "{} says nothing: name it by what it does", inside.display());
+            let named = NOT_A_NAME
+                .iter()
+                .any(|bad| name.split(['-', '_']).any(|word| word == *bad));
+            assert!(
+                !named,
+                "{} says nothing: name it by what it does",
+                inside.display()
+            );
         }
     }
 }

@@ -35,7 +35,9 @@ impl QueryPlanner for HostPlanner {
         state: &SessionState,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         self.plans.fetch_add(1, Ordering::Relaxed);
-        DefaultPhysicalPlanner::default().create_physical_plan(plan, state).await
+        DefaultPhysicalPlanner::default()
+            .create_physical_plan(plan, state)
+            .await
     }
 }
 
@@ -76,7 +78,10 @@ struct Host {
 
 impl Host {
     async fn new() -> Self {
-        let (planner, rule) = (Arc::new(HostPlanner::default()), Arc::new(HostRule::default()));
+        let (planner, rule) = (
+            Arc::new(HostPlanner::default()),
+            Arc::new(HostRule::default()),
+        );
         let state = SessionStateBuilder::new()
             .with_default_features()
             .with_query_planner(Arc::clone(&planner) as Arc<dyn QueryPlanner + Send + Sync>)
@@ -92,12 +97,19 @@ impl Host {
         ] {
             rows(&session, statement).await;
         }
-        Self { session, planner, rule }
+        Self {
+            session,
+            planner,
+            rule,
+        }
     }
 
     /// How many plans the host's own parts have seen since the last call.
     fn seen(&self) -> (usize, usize) {
-        (self.planner.plans.swap(0, Ordering::Relaxed), self.rule.plans.swap(0, Ordering::Relaxed))
+        (
+            self.planner.plans.swap(0, Ordering::Relaxed),
+            self.rule.plans.swap(0, Ordering::Relaxed),
+        )
     }
 
     fn assert_seen(&self) {
@@ -144,10 +156,17 @@ async fn a_host_with_a_planner_and_rules_keeps_them() {
 async fn a_context_over_a_host_has_our_statements_as_well() {
     let host = Host::new().await;
     let builder = SessionStateBuilder::new_from_existing(host.session.state());
-    let feast =
-        FeastContext::builder().with_session_state_builder(builder).build().await.unwrap();
+    let feast = FeastContext::builder()
+        .with_session_state_builder(builder)
+        .build()
+        .await
+        .unwrap();
     rows(&feast, "CREATE ENTITY driver JOIN KEY (driver_id BIGINT)").await;
-    rows(&feast, "CREATE FEATURE VIEW stats ENTITIES (driver) FROM stats TIMESTAMP ts").await;
+    rows(
+        &feast,
+        "CREATE FEATURE VIEW stats ENTITIES (driver) FROM stats TIMESTAMP ts",
+    )
+    .await;
     host.seen();
     assert_eq!(table(&feast, JOIN).await, ANSWER);
     host.assert_seen();
@@ -168,7 +187,9 @@ async fn a_host_may_bring_iceberg_datafusion() {
     let catalog = feast_iceberg::connect(&options).await.unwrap();
     let broken = iceberg::TableIdent::from_strs(["broken", "lost_metadata"]).unwrap();
     catalog.drop_table(&broken).await.unwrap();
-    let theirs = iceberg_datafusion::IcebergCatalogProvider::try_new(catalog).await.unwrap();
+    let theirs = iceberg_datafusion::IcebergCatalogProvider::try_new(catalog)
+        .await
+        .unwrap();
     let session = SessionContext::new();
     session.register_catalog("theirs", Arc::new(theirs));
     let builder = SessionStateBuilder::new_from_existing(session.state());

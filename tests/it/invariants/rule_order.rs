@@ -19,8 +19,16 @@ fn state() -> SessionState {
 
 /// The lists with a star at what DataFusion does not have itself.
 fn shown<'a>(names: impl Iterator<Item = &'a str>, stock: &[String]) -> String {
-    let mark = |name: &str| if stock.iter().any(|other| other == name) { "  " } else { "* " };
-    names.map(|name| format!("{}{name}\n", mark(name))).collect()
+    let mark = |name: &str| {
+        if stock.iter().any(|other| other == name) {
+            "  "
+        } else {
+            "* "
+        }
+    };
+    names
+        .map(|name| format!("{}{name}\n", mark(name)))
+        .collect()
 }
 
 fn stock() -> SessionState {
@@ -30,7 +38,12 @@ fn stock() -> SessionState {
 #[test]
 fn analyzer_rules() {
     let names = |state: &SessionState| -> Vec<String> {
-        state.analyzer().rules.iter().map(|rule| rule.name().to_owned()).collect()
+        state
+            .analyzer()
+            .rules
+            .iter()
+            .map(|rule| rule.name().to_owned())
+            .collect()
     };
     assert_eq!(names(&state()), names(&stock()), "we add none");
 }
@@ -41,8 +54,12 @@ fn analyzer_rules() {
 ///   moves down the other can take further.
 #[test]
 fn logical_rules() {
-    let stock: Vec<String> =
-        stock().optimizer().rules.iter().map(|rule| rule.name().to_owned()).collect();
+    let stock: Vec<String> = stock()
+        .optimizer()
+        .rules
+        .iter()
+        .map(|rule| rule.name().to_owned())
+        .collect();
     let state = state();
     let rules = state.optimizer().rules.iter().map(|rule| rule.name());
     assert_eq!(shown(rules, &stock), LOGICAL);
@@ -83,8 +100,11 @@ const LOGICAL: &str = "  rewrite_set_comparison
 ///   were read in. The first half hides the entity side from it, the second takes the cover off.
 #[test]
 fn physical_rules() {
-    let stock: Vec<String> =
-        stock().physical_optimizers().iter().map(|rule| rule.name().to_owned()).collect();
+    let stock: Vec<String> = stock()
+        .physical_optimizers()
+        .iter()
+        .map(|rule| rule.name().to_owned())
+        .collect();
     let state = state();
     let rules = state.physical_optimizers().iter().map(|rule| rule.name());
     assert_eq!(shown(rules, &stock), PHYSICAL);

@@ -26,7 +26,10 @@ fn writer() {
         return;
     };
     let (task, options) = task.split_once(' ').unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(write(task, &CatalogOptions::parse(options).unwrap()));
 }
 
@@ -36,13 +39,19 @@ async fn write(task: &str, options: &CatalogOptions) {
     match task {
         "append" => {
             let stats = TableIdent::new(features, "driver_stats".to_owned());
-            append(catalog.as_ref(), &stats, vec![one_row()]).await.unwrap();
+            append(catalog.as_ref(), &stats, vec![one_row()])
+                .await
+                .unwrap();
         }
         "create" => {
             let schema = one_row().schema();
-            create_table(catalog.as_ref(), &features, "made_later", &schema, &[]).await.unwrap();
+            create_table(catalog.as_ref(), &features, "made_later", &schema, &[])
+                .await
+                .unwrap();
             let made = TableIdent::new(features, "made_later".to_owned());
-            append(catalog.as_ref(), &made, vec![one_row()]).await.unwrap();
+            append(catalog.as_ref(), &made, vec![one_row()])
+                .await
+                .unwrap();
         }
         other => panic!("{WRITE} says {other}"),
     }
@@ -77,7 +86,11 @@ impl Lake {
     async fn open() -> Self {
         let place = Place::of("${LAKE}");
         let options = CatalogOptions::parse(&Self::text(&place)).unwrap();
-        let feast = FeastContext::builder().with_catalog(options).build().await.unwrap();
+        let feast = FeastContext::builder()
+            .with_catalog(options)
+            .build()
+            .await
+            .unwrap();
         Self { place, feast }
     }
 
@@ -94,7 +107,10 @@ impl Lake {
             .output()
             .unwrap();
         let told = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success() && told.contains("1 passed"), "{told}");
+        assert!(
+            output.status.success() && told.contains("1 passed"),
+            "{told}"
+        );
     }
 }
 
@@ -129,7 +145,10 @@ async fn commits_made_elsewhere_are_in_the_next_statement() {
     assert_eq!(number(feast, "SELECT * FROM counted").await, 93);
     assert_eq!(number(feast, "EXECUTE counting").await, 93);
     for statement in [join, "SELECT * FROM joined", "EXECUTE joining"] {
-        assert!(table(feast, statement).await.contains("0.125"), "{statement}");
+        assert!(
+            table(feast, statement).await.contains("0.125"),
+            "{statement}"
+        );
     }
 }
 
@@ -160,10 +179,15 @@ async fn a_statement_sees_one_version() {
     lake.elsewhere("append");
 
     let late = planned.collect().await.unwrap();
-    let late = arrow::util::pretty::pretty_format_batches(&late).unwrap().to_string();
+    let late = arrow::util::pretty::pretty_format_batches(&late)
+        .unwrap()
+        .to_string();
     assert_eq!(late, before);
     let after = table(feast, &all).await;
-    assert!(after.contains("93     | 93      | 1      | 0.125"), "{after}");
+    assert!(
+        after.contains("93     | 93      | 1      | 0.125"),
+        "{after}"
+    );
 }
 
 #[tokio::test]

@@ -91,11 +91,16 @@ async fn create_and_apply_write_the_same() {
 #[tokio::test]
 async fn drop_has_a_twin() {
     let (stated, called) = (Kept::defined().await, Kept::defined().await);
-    for (kind, name) in
-        [("FEATURE SERVICE", "ranking"), ("FEATURE VIEW", "stats"), ("ENTITY", "driver")]
-    {
+    for (kind, name) in [
+        ("FEATURE SERVICE", "ranking"),
+        ("FEATURE VIEW", "stats"),
+        ("ENTITY", "driver"),
+    ] {
         rows(&stated.feast, &format!("DROP {kind} {name}")).await;
-        let call = format!("SELECT * FROM feast_drop('{}', '{name}')", kind.to_lowercase());
+        let call = format!(
+            "SELECT * FROM feast_drop('{}', '{name}')",
+            kind.to_lowercase()
+        );
         rows(&called.feast, &call).await;
         assert_eq!(called.definitions(), stated.definitions(), "{kind}");
         assert_eq!(
@@ -117,16 +122,29 @@ async fn what_is_shown_has_twins() {
     ] {
         let shown = table(feast, statement).await;
         assert!(shown.lines().count() > 4, "{shown}");
-        assert_eq!(table(feast, &format!("SELECT * FROM feast_{list}()")).await, shown);
-        assert_eq!(table(feast, &format!("SELECT * FROM feast.registry.{list}")).await, shown);
+        assert_eq!(
+            table(feast, &format!("SELECT * FROM feast_{list}()")).await,
+            shown
+        );
+        assert_eq!(
+            table(feast, &format!("SELECT * FROM feast.registry.{list}")).await,
+            shown
+        );
     }
     let features = table(feast, "SELECT * FROM feast_features()").await;
-    assert_eq!(table(feast, "SELECT * FROM feast.registry.features").await, features);
-    for (kind, name) in [("entity", "driver"), ("feature view", "stats"), ("feature service", "ranking")]
-    {
-        for (statement, function) in
-            [("DESCRIBE", "feast_describe"), ("SHOW CREATE", "feast_show_create")]
-        {
+    assert_eq!(
+        table(feast, "SELECT * FROM feast.registry.features").await,
+        features
+    );
+    for (kind, name) in [
+        ("entity", "driver"),
+        ("feature view", "stats"),
+        ("feature service", "ranking"),
+    ] {
+        for (statement, function) in [
+            ("DESCRIBE", "feast_describe"),
+            ("SHOW CREATE", "feast_show_create"),
+        ] {
             let stated = table(feast, &format!("{statement} {kind} {name}")).await;
             let call = format!("SELECT * FROM {function}('{kind}', '{name}')");
             assert_eq!(table(feast, &call).await, stated);
@@ -137,10 +155,15 @@ async fn what_is_shown_has_twins() {
 #[tokio::test]
 async fn show_create_makes_the_same_again() {
     let (first, second) = (Kept::defined().await, Kept::new().await);
-    for (kind, name) in [("entity", "driver"), ("feature view", "stats"), ("feature service", "ranking")]
-    {
+    for (kind, name) in [
+        ("entity", "driver"),
+        ("feature view", "stats"),
+        ("feature service", "ranking"),
+    ] {
         let shown = rows(&first.feast, &format!("SHOW CREATE {kind} {name}")).await;
-        let statement = arrow::array::cast::as_string_array(shown[0].column(1)).value(0).to_owned();
+        let statement = arrow::array::cast::as_string_array(shown[0].column(1))
+            .value(0)
+            .to_owned();
         rows(&second.feast, &statement).await;
     }
     assert_eq!(second.definitions(), first.definitions());
@@ -171,12 +194,23 @@ async fn explain_prepare_and_limit_0_change_nothing() {
         Box::pin(kept.feast.sql(verb)).await.unwrap();
         if verb.starts_with("SELECT") {
             rows(&kept.feast, &format!("{verb} LIMIT 0")).await;
-            rows(&kept.feast, &format!("SELECT count(*) FROM ({verb}) WHERE false")).await;
+            rows(
+                &kept.feast,
+                &format!("SELECT count(*) FROM ({verb}) WHERE false"),
+            )
+            .await;
             rows(&kept.feast, &format!("PREPARE p{at} AS {verb}")).await;
         }
-        assert!(kept.bytes() == before, "{verb} had an effect before it was executed");
+        assert!(
+            kept.bytes() == before,
+            "{verb} had an effect before it was executed"
+        );
     }
-    rows(&kept.feast, r#"SELECT * FROM feast_apply('{"entities": [{"name": "made"}]}', true)"#).await;
+    rows(
+        &kept.feast,
+        r#"SELECT * FROM feast_apply('{"entities": [{"name": "made"}]}', true)"#,
+    )
+    .await;
     assert!(kept.bytes() == before, "a dry run had an effect");
 }
 
@@ -184,14 +218,26 @@ async fn explain_prepare_and_limit_0_change_nothing() {
 #[tokio::test]
 async fn an_effect_happens_once() {
     let kept = Kept::new().await;
-    rows(&kept.feast, "SET datafusion.execution.target_partitions = 8").await;
+    rows(
+        &kept.feast,
+        "SET datafusion.execution.target_partitions = 8",
+    )
+    .await;
     // A second creation would be refused.
-    rows(&kept.feast, "CREATE ENTITY driver JOIN KEY (driver_id BIGINT)").await;
+    rows(
+        &kept.feast,
+        "CREATE ENTITY driver JOIN KEY (driver_id BIGINT)",
+    )
+    .await;
     rows(
         &kept.feast,
         "SELECT count(*) FROM feast_drop('entity', 'driver') AS a WHERE action = 'drop' \
          GROUP BY kind ORDER BY 1",
     )
     .await;
-    assert!(refusal(&kept.feast, "DROP ENTITY driver").await.contains("does not exist"));
+    assert!(
+        refusal(&kept.feast, "DROP ENTITY driver")
+            .await
+            .contains("does not exist")
+    );
 }

@@ -171,12 +171,15 @@ impl Ttl {
     /// Whether a row of this event time is too old for an entity row at `time`.
     #[inline(always)]
     pub(crate) fn expired(&self, time: i64, event: i64) -> bool {
-        match (self.same_unit, self.nanos) {
-            (Some(ttl), _) => time.checked_sub(event).is_none_or(|age| age > ttl),
-            (None, None) => false,
-            (None, Some(ttl)) => {
-                i128::from(time) * self.entity.nanos() - i128::from(event) * self.feature.nanos()
-                    > ttl
+        let Some(ttl) = self.nanos else {
+            return false;
+        };
+        match (self.same_unit, time.checked_sub(event)) {
+            (Some(ttl), Some(age)) => age > ttl,
+            _ => {
+                let age = i128::from(time) * self.entity.nanos()
+                    - i128::from(event) * self.feature.nanos();
+                age > ttl
             }
         }
     }
@@ -232,6 +235,13 @@ mod tests {
     fn ttl_does_not_overflow_at_the_ends_of_the_range() {
         let ttl = Ttl::new(Some(1_000), Unit::Microsecond, Unit::Microsecond);
         assert!(ttl.expired(i64::MAX, i64::MIN));
+        let long = Ttl::new(
+            Some(i128::from(i64::MAX) + 1),
+            Unit::Nanosecond,
+            Unit::Nanosecond,
+        );
+        assert!(!long.expired(0, i64::MIN));
+        assert!(long.expired(1, i64::MIN));
         assert_eq!(ttl.oldest(i64::MIN), Some(i64::MIN));
     }
 
