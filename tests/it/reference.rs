@@ -119,7 +119,8 @@ async fn run_page(page: &Path) -> Result<usize, String> {
     let text = std::fs::read_to_string(page).unwrap();
     let lines: Vec<&str> = text.lines().collect();
     let examples = examples(&lines);
-    let place = Place::of(&FOLDERS.map(|(_, name)| name).join(" "));
+    let used = FOLDERS.into_iter().filter(|(path, _)| text.contains(path));
+    let place = Place::of(&used.map(|(_, name)| name).collect::<String>());
     let config = SessionConfig::new().with_target_partitions(2);
     let feast = FeastContext::builder()
         .with_session_config(config)

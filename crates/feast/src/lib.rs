@@ -42,5 +42,6 @@ mod statement;
 mod views;
 
 pub use feast_iceberg::CatalogOptions;
+pub use ops::pit_join::{AsOf, PitJoinRequest};
 pub use session::{FeastContext, FeastContextBuilder, FeastOptions, SessionStateBuilderExt};
 pub use statement::{StatementText, split_statements};

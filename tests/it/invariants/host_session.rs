@@ -150,6 +150,12 @@ async fn a_host_with_a_planner_and_rules_keeps_them() {
     host.seen();
     assert_eq!(table(&session, JOIN).await, ANSWER);
     host.assert_seen();
+    // Once more, and the host's own tables are where they were.
+    assert_eq!(table(&session, JOIN).await, ANSWER);
+    assert_eq!(
+        number(&host.session, "SELECT count(*) FROM orders").await,
+        2
+    );
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use datafusion::common::{DataFusionError, ParamValues, Result, plan_err};
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::{
-    DmlStatement, LogicalPlan, LogicalPlanBuilder, Statement as PlanStatement, WriteOp,
+    DmlStatement, Extension, LogicalPlan, LogicalPlanBuilder, Statement as PlanStatement, WriteOp,
 };
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
@@ -26,6 +26,7 @@ use super::path_tables::PathTables;
 use super::scope::{FeastScope, FeastShared};
 use super::statement_catalogs::StatementCatalogs;
 use crate::functions::name_entities;
+use crate::ops::pit_join::{PitJoinRequest, pit_join};
 use crate::{ddl, ops};
 
 /// A session with a feature store in it.
@@ -97,6 +98,47 @@ impl FeastContext {
             }
             Planned::Plan(plan) => Ok(DataFrame::new(state, *plan)),
         }
+    }
+
+    /// Joins entities with features as `feast_pit_join` does: the same call from Rust.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() -> datafusion::common::Result<()> {
+    /// use datafusion_feast::{FeastContext, PitJoinRequest};
+    ///
+    /// let feast = FeastContext::builder().build().await?;
+    /// for statement in [
+    ///     "CREATE TABLE trips (driver_id BIGINT, at TIMESTAMP, rating DOUBLE) AS VALUES
+    ///          (1, '2024-01-01T00:00:00', 4.5)",
+    ///     "CREATE ENTITY driver JOIN KEY (driver_id BIGINT)",
+    ///     "CREATE FEATURE VIEW ratings ENTITIES (driver) FROM trips TIMESTAMP at",
+    /// ] {
+    ///     feast.sql(statement).await?.collect().await?;
+    /// }
+    /// let entities = feast
+    ///     .sql("SELECT 1 AS driver_id, TIMESTAMP '2024-01-02T00:00:00' AS event_timestamp")
+    ///     .await?;
+    /// let request = PitJoinRequest::features(["ratings:rating"]);
+    /// let training_set = feast.pit_join(entities, &request).await?;
+    /// assert_eq!(training_set.schema().field(2).name(), "rating");
+    /// assert_eq!(training_set.count().await?, 1);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// The entities' plan is run by this context, whatever session made the frame.
+    pub async fn pit_join(
+        &self,
+        entities: DataFrame,
+        request: &PitJoinRequest,
+    ) -> Result<DataFrame> {
+        let (state, scope) = self.statement();
+        let join = pit_join(&scope, entities.into_unoptimized_plan(), request).await?;
+        Ok(DataFrame::new(
+            state,
+            LogicalPlan::Extension(Extension {
+                node: Arc::new(join),
+            }),
+        ))
     }
 
     /// The session as one statement sees it.

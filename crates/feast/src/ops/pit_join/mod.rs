@@ -15,9 +15,10 @@ use arrow::datatypes::{DataType, Schema, TimeUnit};
 use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::cast;
-use feast_pit::{PitJoinNode, PitSpec, utc};
+use feast_pit::{PitJoinNode, PitSpec, PitView, utc};
 
-pub(crate) use request::{OPTIONS, PitJoinRequest, entries};
+pub use request::{AsOf, PitJoinRequest};
+pub(crate) use request::{OPTIONS, entries};
 use selection::select;
 
 use crate::session::FeastScope;
@@ -42,7 +43,11 @@ pub(crate) async fn pit_join(
         views.push(view);
         inputs.push(input);
     }
-    check_names(entities.schema().as_arrow(), &views)?;
+    check_names(
+        entities.schema().as_arrow(),
+        &views,
+        request.full_feature_names,
+    )?;
     let spec = PitSpec {
         event_time: time,
         views,
@@ -125,7 +130,7 @@ fn in_utc(entities: LogicalPlan, time: &str) -> Result<LogicalPlan> {
 }
 
 /// No two columns of the answer may share a name; the error names both and the way out.
-fn check_names(entities: &Schema, views: &[feast_pit::PitView]) -> Result<()> {
+fn check_names(entities: &Schema, views: &[PitView], full_feature_names: bool) -> Result<()> {
     let mut seen: Vec<(&str, String)> = entities
         .fields()
         .iter()
@@ -135,9 +140,16 @@ fn check_names(entities: &Schema, views: &[feast_pit::PitView]) -> Result<()> {
         for feature in &view.features {
             let what = format!("feature {}:{}", view.name, feature.column);
             if let Some((_, other)) = seen.iter().find(|(name, _)| *name == feature.output) {
+                if *other == what {
+                    return plan_err!("feast_pit_join: {what} is asked for twice; ask for it once");
+                }
+                let way_out = if full_feature_names {
+                    "use an alias in a feature service, or rename the entity column"
+                } else {
+                    "set full_feature_names => true, use an alias in a feature service, or rename the entity column"
+                };
                 return plan_err!(
-                    "feast_pit_join: {other} and {what} are both called {} in the answer; set full_feature_names => true, use an alias \
-                     in a feature service, or rename the entity column",
+                    "feast_pit_join: {other} and {what} are both called {} in the answer; {way_out}",
                     feature.output
                 );
             }

@@ -28,14 +28,16 @@ pub(crate) enum Features {
     Service(String),
 }
 
-/// Which version of the sources.
+/// Which version of the sources a join reads.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) enum AsOf {
+#[non_exhaustive]
+pub enum AsOf {
+    /// The newest, as of the statement.
     #[default]
     Current,
     /// Every source as it was at an instant, in milliseconds since the epoch.
     Instant(i64),
-    /// Snapshot ids by view; other views as they are.
+    /// Snapshot ids by view or alias; other views as they are.
     Views(BTreeMap<String, i64>),
 }
 
@@ -51,9 +53,18 @@ impl AsOf {
     }
 }
 
-/// A call of `feast_pit_join`, apart from its entities.
+/// What a point-in-time join is asked for, apart from its entities.
+///
+/// ```
+/// use datafusion_feast::PitJoinRequest;
+///
+/// let request = PitJoinRequest::features(["driver_stats:conv_rate", "customer:*"])
+///     .with_full_feature_names()
+///     .with_created_cutoff();
+/// # let _ = request;
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PitJoinRequest {
+pub struct PitJoinRequest {
     pub(crate) features: Features,
     pub(crate) full_feature_names: bool,
     pub(crate) event_timestamp: Option<String>,
@@ -62,18 +73,62 @@ pub(crate) struct PitJoinRequest {
 }
 
 impl PitJoinRequest {
+    /// Asks for features by reference: `view:feature`, or `view:*` for all of a view.
+    pub fn features<S: Into<String>>(references: impl IntoIterator<Item = S>) -> Self {
+        Self::of(Features::References(
+            references.into_iter().map(Into::into).collect(),
+        ))
+    }
+
+    /// Asks for the features of a feature service.
+    pub fn service(name: impl Into<String>) -> Self {
+        Self::of(Features::Service(name.into()))
+    }
+
+    fn of(features: Features) -> Self {
+        Self {
+            features,
+            full_feature_names: false,
+            event_timestamp: None,
+            filter_by_created_timestamp: false,
+            as_of: AsOf::Current,
+        }
+    }
+
+    /// Names features `view__feature`.
+    #[must_use]
+    pub fn with_full_feature_names(mut self) -> Self {
+        self.full_feature_names = true;
+        self
+    }
+
+    /// Takes this column of the entities for their time; else it is inferred.
+    #[must_use]
+    pub fn with_event_timestamp(mut self, column: impl Into<String>) -> Self {
+        self.event_timestamp = Some(column.into());
+        self
+    }
+
+    /// Leaves out rows created after an entity row's time, in views that have a created timestamp.
+    #[must_use]
+    pub fn with_created_cutoff(mut self) -> Self {
+        self.filter_by_created_timestamp = true;
+        self
+    }
+
+    /// Reads the sources as of a snapshot.
+    #[must_use]
+    pub fn with_as_of(mut self, as_of: AsOf) -> Self {
+        self.as_of = as_of;
+        self
+    }
+
     /// Reads the arguments' values; every error names the argument, what it expects and what it got.
     pub(crate) fn try_new(
         features: &ScalarValue,
         options: &[(String, ScalarValue)],
     ) -> Result<Self> {
-        let mut request = Self {
-            features: read_features(features)?,
-            full_feature_names: false,
-            event_timestamp: None,
-            filter_by_created_timestamp: false,
-            as_of: AsOf::Current,
-        };
+        let mut request = Self::of(read_features(features)?);
         for (at, (name, value)) in options.iter().enumerate() {
             if options[..at].iter().any(|(other, _)| other == name) {
                 return plan_err!("feast_pit_join: argument {name} is given twice");
