@@ -35,7 +35,7 @@ impl TableFunctionImpl for PitJoinFunction {
             return plan_err!(
                 "feast_pit_join expects exactly three positional arguments in this session, got {}: feast_pit_join(entities, features, \
                  options), where entities is a table's name or a file's path, features a list of references or a service, and options a \
-                 struct like {{'full_feature_names': true}} or map {{}} for none; queries and named arguments need a session with the \
+                 struct like {{'full_feature_names': true}} or MAP {{}} for none; queries and named arguments need a session with the \
                  feature store's planner",
                 arguments.len()
             );

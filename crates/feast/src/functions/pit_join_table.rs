@@ -56,7 +56,12 @@ impl TableProvider for PitJoinTable {
         // More partitions would shuffle the entity side, whose order the join keeps.
         let entity = match state.as_any().downcast_ref::<SessionState>() {
             Some(state) => {
-                let config = state.config().clone().with_target_partitions(1);
+                // Building a state with a default catalog would register an empty one over the host's.
+                let bare = state
+                    .config()
+                    .clone()
+                    .with_create_default_catalog_and_schema(false);
+                let config = bare.with_target_partitions(1);
                 let state = SessionStateBuilder::new_from_existing(state.clone())
                     .with_config(config)
                     .build();

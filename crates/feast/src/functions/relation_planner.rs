@@ -9,7 +9,7 @@ use datafusion::common::{Result, ScalarValue, TableReference, plan_err};
 use datafusion::logical_expr::planner::{
     PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning,
 };
-use datafusion::logical_expr::{Expr, Extension, LogicalPlan, LogicalPlanBuilder, lit};
+use datafusion::logical_expr::{Expr, Extension, Limit, LogicalPlan, LogicalPlanBuilder, lit};
 use datafusion::sql::sqlparser::ast::{self, ObjectName, TableFactor, TableFunctionArgs};
 
 use super::PIT_JOIN;
@@ -60,6 +60,7 @@ impl FeastRelationPlanner {
             let place = match name.as_str() {
                 "entities" => 0,
                 "features" => 1,
+                _ if unnamed && at == 2 && is_empty_struct(&value) => continue,
                 _ => {
                     let value = literal(PIT_JOIN, &name, value, self.scope.now(), context)?;
                     let is_options = unnamed
@@ -97,12 +98,7 @@ impl FeastRelationPlanner {
         context: &mut dyn RelationPlannerContext,
     ) -> Result<LogicalPlan> {
         match entities {
-            ast::Expr::Subquery(subquery) => context.plan(TableFactor::Derived {
-                lateral: false,
-                subquery,
-                alias: None,
-                sample: None,
-            }),
+            ast::Expr::Subquery(subquery) => plan_query(subquery, context),
             ast::Expr::Identifier(ident) => self.plan_named(ObjectName::from(vec![ident]), context),
             ast::Expr::CompoundIdentifier(parts) => {
                 self.plan_named(ObjectName::from(parts), context)
@@ -203,6 +199,44 @@ impl FeastRelationPlanner {
             .get_table_function_source(signature.name, arguments)?;
         LogicalPlanBuilder::scan(signature.name, source, None)?.build()
     }
+}
+
+/// Plans the entity query and keeps its ORDER BY.
+///
+/// DataFusion drops the sort of a subquery that no limit follows, since SQL promises no order there; the join does. So the query is
+/// planned with a limit that no table reaches, which is then turned into one without a number: the optimizer removes it.
+fn plan_query(
+    mut query: Box<ast::Query>,
+    context: &mut dyn RelationPlannerContext,
+) -> Result<LogicalPlan> {
+    let sorted = query.order_by.is_some() && query.limit_clause.is_none() && query.fetch.is_none();
+    if sorted {
+        let rows = ast::Value::Number(i64::MAX.to_string(), false);
+        query.limit_clause = Some(ast::LimitClause::LimitOffset {
+            limit: Some(ast::Expr::Value(rows.into())),
+            offset: None,
+            limit_by: vec![],
+        });
+    }
+    let plan = context.plan(TableFactor::Derived {
+        lateral: false,
+        subquery: query,
+        alias: None,
+        sample: None,
+    })?;
+    match plan {
+        LogicalPlan::Limit(limit) if sorted => Ok(LogicalPlan::Limit(Limit {
+            skip: None,
+            fetch: None,
+            input: limit.input,
+        })),
+        plan => Ok(plan),
+    }
+}
+
+/// `{}`: no options. DataFusion knows no struct without fields.
+fn is_empty_struct(value: &ast::Expr) -> bool {
+    matches!(value, ast::Expr::Dictionary(fields) if fields.is_empty())
 }
 
 impl RelationPlanner for FeastRelationPlanner {

@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::common::Result;
-use feast_registry::{ErrorKind, Registry, RegistryStore, Version};
+use feast_registry::{Error, ErrorKind, Registry, RegistryStore, Version};
 
 use super::error::{fail, from_registry};
 
@@ -43,6 +43,7 @@ impl RegistryHandle {
     }
 
     fn read_version(&self) -> Result<(Version, Arc<Registry>)> {
+        let named = |error: Error| from_registry(error.context(self.inner.store.location()));
         let stored = self.inner.store.read().map_err(from_registry)?;
         let Some(stored) = stored else {
             return Ok((Version::absent(), Arc::new(Registry::new())));
@@ -57,7 +58,7 @@ impl RegistryHandle {
         {
             return Ok((stored.version, Arc::clone(registry)));
         }
-        let registry = Arc::new(Registry::parse(&stored.bytes).map_err(from_registry)?);
+        let registry = Arc::new(Registry::parse(&stored.bytes).map_err(named)?);
         *cached = Some((stored.version.clone(), Arc::clone(&registry)));
         Ok((stored.version, registry))
     }

@@ -9,8 +9,9 @@ use arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::sql::{ResolvedTableReference, TableReference};
 use feast_iceberg::SnapshotSelector;
-use feast_registry::{DataSource, FileSource, IcebergSource, Source, TableSource};
+use feast_registry::{DataSource, ErrorKind, FileSource, IcebergSource, Source, TableSource};
 
+use super::error::fail;
 use crate::ddl::{CreateFeatureView, SourceClause};
 use crate::session::FeastScope;
 
@@ -29,6 +30,16 @@ pub(super) async fn find(scope: &FeastScope, statement: &CreateFeatureView) -> R
             (described(statement, source_of(scope, reference)), table)
         }
         SourceClause::Path(path) => {
+            if is_other_format(path) {
+                return Err(fail(
+                    ErrorKind::InvalidDefinition,
+                    format!(
+                        "feature view {}: {path} is no Parquet file, directory of them or glob; write \
+                         it as Parquet, or make a table of it with CREATE EXTERNAL TABLE and name that",
+                        statement.name
+                    ),
+                ));
+            }
             let file = Source::File(FileSource { uri: path.clone() });
             let source = described(statement, file);
             let table = scope
@@ -41,6 +52,16 @@ pub(super) async fn find(scope: &FeastScope, statement: &CreateFeatureView) -> R
         source,
         schema: table.schema(),
     })
+}
+
+/// Whether a path ends like a file that is not Parquet: Feast's file sources are Parquet.
+fn is_other_format(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
+    [
+        ".csv", ".tsv", ".json", ".ndjson", ".jsonl", ".arrow", ".avro", ".gz", ".zst",
+    ]
+    .iter()
+    .any(|ending| name.ends_with(ending))
 }
 
 /// A table of an attached Iceberg catalog is recorded by its catalog, so that Feast can read it;

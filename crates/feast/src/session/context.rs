@@ -20,6 +20,8 @@ use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast::{self, Ident};
 use datafusion::sql::sqlparser::dialect::dialect_from_str;
 
+use feast_iceberg::StatementPins;
+
 use super::builder::FeastContextBuilder;
 use super::install::bind_functions;
 use super::path_tables::PathTables;
@@ -83,7 +85,7 @@ impl FeastContext {
     /// A statement of the feature store takes effect when the returned frame is executed, once; one without a result gives a frame
     /// without columns. DataFusion's own DDL and `SET` take effect at once, as in [`SessionContext::sql`].
     pub async fn sql(&self, text: &str) -> Result<DataFrame> {
-        let (state, scope) = self.statement();
+        let (state, scope) = self.statement(pins_for(text));
         if let Some(statement) = ddl::parse(text)? {
             return Ok(DataFrame::new(state, ops::lower(statement, &scope)?));
         }
@@ -131,7 +133,7 @@ impl FeastContext {
         entities: DataFrame,
         request: &PitJoinRequest,
     ) -> Result<DataFrame> {
-        let (state, scope) = self.statement();
+        let (state, scope) = self.statement(StatementPins::new());
         let join = pit_join(&scope, entities.into_unoptimized_plan(), request).await?;
         Ok(DataFrame::new(
             state,
@@ -142,7 +144,7 @@ impl FeastContext {
     }
 
     /// The session as one statement sees it.
-    fn statement(&self) -> (SessionState, FeastScope) {
+    fn statement(&self, pins: StatementPins) -> (SessionState, FeastScope) {
         let base = self.session.state();
         let config = base.config().clone();
         let paths = PathTables {
@@ -150,7 +152,7 @@ impl FeastContext {
             runtime: Arc::clone(base.runtime_env()),
         };
         let catalogs: Arc<dyn CatalogProviderList> =
-            StatementCatalogs::new(base.clone(), Some(paths));
+            StatementCatalogs::new(base.clone(), pins, Some(paths));
         let scope = FeastScope::new(
             Arc::clone(&self.shared),
             Arc::clone(&catalogs),
@@ -184,7 +186,8 @@ impl FeastContext {
             ast::Statement::Execute {
                 name: Some(name), ..
             } => {
-                let name = name.to_string();
+                let ident = name.0.last().and_then(|part| part.as_ident());
+                let name = ident.map_or_else(|| name.to_string(), normalize);
                 let Some(stored) = prepared().get(&name).cloned() else {
                     return plan_err!("there is no prepared statement {name}");
                 };
@@ -229,6 +232,17 @@ enum Planned {
     /// Nothing is left to run.
     Done,
     Plan(Box<LogicalPlan>),
+}
+
+/// A statement that lists columns asks every table for them; there one that cannot be read shows no columns. In any other its
+/// reason is the answer.
+fn pins_for(text: &str) -> StatementPins {
+    let text = text.to_ascii_lowercase();
+    if text.contains("information_schema") || text.trim_start().starts_with("show") {
+        StatementPins::for_listing()
+    } else {
+        StatementPins::new()
+    }
 }
 
 fn normalize(name: &Ident) -> String {

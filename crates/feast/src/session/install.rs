@@ -11,6 +11,7 @@ use datafusion::catalog::{CatalogProviderList, MemoryCatalogProviderList, TableF
 use datafusion::common::Result;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::logical_expr::planner::RelationPlanner;
+use datafusion::optimizer::OptimizerRule;
 use datafusion::optimizer::optimizer::Optimizer;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use feast_iceberg::ChooseIcebergScan;
@@ -61,7 +62,7 @@ pub trait SessionStateBuilderExt: Sized {
     /// Installs functions, rules and planner beside what the builder already has.
     ///
     /// - Table functions `feast_…` and a relation planner for their named and query arguments.
-    /// - `choose_iceberg_scan`, first of the physical rules: the rules after it see plain Parquet scans.
+    /// - `ChooseIcebergScan`, first of the physical rules: the rules after it see plain Parquet scans.
     /// - `push_filter_through_pit_join` and `push_limit_through_pit_join`, before DataFusion's `push_down_filter` and
     ///   `push_down_limit`, which must find the work done since they block at the node.
     /// - `keep_entity_order`, around the physical rule `EnforceDistribution`, which would shuffle the entity side.
@@ -107,6 +108,24 @@ pub(super) fn install(
     );
 
     let rules = &mut builder.optimizer().get_or_insert_with(Optimizer::new).rules;
+    if !rules
+        .iter()
+        .any(|rule| rule.name() == PushFilterThroughPitJoin::default().name())
+    {
+        install_rules(builder);
+    }
+
+    let planner = FeastQueryPlanner::new(builder.query_planner().take());
+    *builder.query_planner() = Some(Arc::new(planner));
+
+    let scope = FeastScope::new(Arc::clone(&shared), catalogs, config, Utc::now());
+    bind_functions(builder, &scope);
+    Ok(shared)
+}
+
+/// Our rules, each in its place among DataFusion's.
+fn install_rules(builder: &mut SessionStateBuilder) {
+    let rules = &mut builder.optimizer().get_or_insert_with(Optimizer::new).rules;
     insert_before(
         rules,
         "push_down_limit",
@@ -135,13 +154,6 @@ pub(super) fn install(
         .position(|r| r.name() == "EnforceDistribution")
         .map_or(physical.len(), |at| at + 1);
     physical.insert(after, Arc::new(KeepEntityOrder::unseal()));
-
-    let planner = FeastQueryPlanner::new(builder.query_planner().take());
-    *builder.query_planner() = Some(Arc::new(planner));
-
-    let scope = FeastScope::new(Arc::clone(&shared), catalogs, config, Utc::now());
-    bind_functions(builder, &scope);
-    Ok(shared)
 }
 
 /// Points the functions of a builder at one scope, in place of an earlier one.

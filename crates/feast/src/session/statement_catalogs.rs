@@ -41,10 +41,14 @@ impl fmt::Debug for StatementCatalogs {
 }
 
 impl StatementCatalogs {
-    pub(crate) fn new(base: SessionState, paths: Option<PathTables>) -> Arc<Self> {
+    pub(crate) fn new(
+        base: SessionState,
+        pins: StatementPins,
+        paths: Option<PathTables>,
+    ) -> Arc<Self> {
         Arc::new_cyclic(|this| Self {
             inner: Arc::clone(base.catalog_list()),
-            pins: Arc::new(StatementPins::new()),
+            pins: Arc::new(pins),
             paths,
             base,
             this: Weak::clone(this),

@@ -5,15 +5,17 @@
 
 use std::sync::Arc;
 
-use datafusion::common::tree_node::Transformed;
-use datafusion::common::{DFSchema, Result};
-use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
-use datafusion::logical_expr::{Expr, Extension, Filter, LogicalPlan};
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Column, DFSchema, Result};
+use datafusion::logical_expr::utils::{conjunction, split_conjunction, split_conjunction_owned};
+use datafusion::logical_expr::{BinaryExpr, Expr, Extension, Filter, LogicalPlan, Operator};
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
 use super::node::PitJoinNode;
 
 /// `Filter(entity columns) → PitJoin` becomes `PitJoin → Filter`, on the entity side alone.
+///
+/// A predicate that fixes a join key is copied to the views as well, where it prunes files when the scan is planned.
 ///
 /// Each entity row has exactly one row in the answer, so a deterministic predicate over entity columns may be asked before the
 /// join. Predicates over features stay above. DataFusion's own rule must not be let at this node: it would put every
@@ -53,8 +55,9 @@ impl OptimizerRule for PushFilterThroughPitJoin {
             return Ok(Transformed::no(LogicalPlan::Filter(filter)));
         };
         let below = requalify(below, entity)?;
+        let views = with_key_filters(join, &below)?;
         let entity = LogicalPlan::Filter(Filter::try_new(below, Arc::new(join.entity().clone()))?);
-        let join = join.with_inputs(entity, join.views().to_vec())?;
+        let join = join.with_inputs(entity, views)?;
         let join = LogicalPlan::Extension(Extension {
             node: Arc::new(join),
         });
@@ -63,6 +66,64 @@ impl OptimizerRule for PushFilterThroughPitJoin {
             None => join,
         }))
     }
+}
+
+/// The views' inputs, each with the filters that fix one of its join keys: `driver_id = 5` or an IN list of constants, where the
+/// key has the same type on both sides. Rows with another key have no entity row to win.
+fn with_key_filters(join: &PitJoinNode, below: &Expr) -> Result<Vec<LogicalPlan>> {
+    let conjuncts = split_conjunction(below);
+    let entity = join.entity().schema();
+    let mut inputs = Vec::with_capacity(join.views().len());
+    for (view, input) in join.spec().views.iter().zip(join.views()) {
+        let mut filters = Vec::new();
+        for key in &view.keys {
+            let schema = input.schema();
+            let (Some(left), Some(right)) = (
+                entity.index_of_column_by_name(None, &key.entity),
+                schema.index_of_column_by_name(None, &key.view),
+            ) else {
+                continue;
+            };
+            if entity.field(left).data_type() != schema.field(right).data_type() {
+                continue;
+            }
+            let column = Column::from(schema.qualified_field(right));
+            for conjunct in conjuncts.iter().filter(|c| fixes(c, &key.entity)) {
+                filters.push(replace_column((*conjunct).clone(), &column)?);
+            }
+        }
+        inputs.push(match conjunction(filters) {
+            Some(filter) => LogicalPlan::Filter(Filter::try_new(filter, Arc::new(input.clone()))?),
+            None => input.clone(),
+        });
+    }
+    Ok(inputs)
+}
+
+/// Whether a predicate is `column = constant` or `column IN (constants)`.
+fn fixes(predicate: &Expr, column: &str) -> bool {
+    let is_column = |e: &Expr| matches!(e, Expr::Column(c) if c.name == column);
+    let is_constant = |e: &Expr| matches!(e, Expr::Literal(_, _));
+    match predicate {
+        Expr::BinaryExpr(BinaryExpr {
+            left,
+            op: Operator::Eq,
+            right,
+        }) => (is_column(left) && is_constant(right)) || (is_constant(left) && is_column(right)),
+        Expr::InList(list) => {
+            !list.negated && is_column(&list.expr) && list.list.iter().all(is_constant)
+        }
+        _ => false,
+    }
+}
+
+fn replace_column(predicate: Expr, column: &Column) -> Result<Expr> {
+    predicate
+        .transform(|expr| match expr {
+            Expr::Column(_) => Ok(Transformed::yes(Expr::Column(column.clone()))),
+            other => Ok(Transformed::no(other)),
+        })
+        .map(|t| t.data)
 }
 
 /// The join a plan is, if it is one.
@@ -84,7 +145,6 @@ fn reads_only(predicate: &Expr, entity: &DFSchema) -> bool {
 }
 
 fn contains_subquery(predicate: &Expr) -> bool {
-    use datafusion::common::tree_node::TreeNode;
     predicate
         .exists(|e| {
             Ok(matches!(
@@ -100,8 +160,6 @@ fn contains_subquery(predicate: &Expr) -> bool {
 
 /// The answer's columns carry no qualifier; the entity side's may.
 fn requalify(predicate: Expr, entity: &DFSchema) -> Result<Expr> {
-    use datafusion::common::Column;
-    use datafusion::common::tree_node::TreeNode;
     predicate
         .transform(|expr| match expr {
             Expr::Column(column) => match entity.index_of_column_by_name(None, &column.name) {

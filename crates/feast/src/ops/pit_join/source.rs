@@ -119,7 +119,7 @@ impl Columns<'_> {
         match self.get(name) {
             Some(column) => Ok(column),
             None => plan_err!(
-                "feature view {}: {what} {name} is not in its source any more; the source has {}; define the view anew",
+                "feature view {}: {what} {name} is not in its source; the source has {}; define the view anew, or ask as of a snapshot that has it",
                 self.view,
                 self.schema
                     .fields()
