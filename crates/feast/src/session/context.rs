@@ -8,10 +8,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::Utc;
-use datafusion::catalog::CatalogProviderList;
 use datafusion::common::{DataFusionError, ParamValues, Result, plan_err};
 use datafusion::dataframe::DataFrame;
-use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::execution::SessionState;
 use datafusion::logical_expr::{
     DmlStatement, Extension, LogicalPlan, LogicalPlanBuilder, Statement as PlanStatement, WriteOp,
 };
@@ -23,8 +22,6 @@ use datafusion::sql::sqlparser::dialect::dialect_from_str;
 use feast_iceberg::StatementPins;
 
 use super::builder::FeastContextBuilder;
-use super::install::bind_functions;
-use super::path_tables::PathTables;
 use super::scope::{FeastScope, FeastShared};
 use super::statement_catalogs::StatementCatalogs;
 use crate::functions::name_entities;
@@ -145,23 +142,8 @@ impl FeastContext {
 
     /// The session as one statement sees it.
     fn statement(&self, pins: StatementPins) -> (SessionState, FeastScope) {
-        let base = self.session.state();
-        let config = base.config().clone();
-        let paths = PathTables {
-            config: config.clone(),
-            runtime: Arc::clone(base.runtime_env()),
-        };
-        let catalogs: Arc<dyn CatalogProviderList> =
-            StatementCatalogs::new(base.clone(), pins, Some(paths));
-        let scope = FeastScope::new(
-            Arc::clone(&self.shared),
-            Arc::clone(&catalogs),
-            config,
-            Utc::now(),
-        );
-        let mut builder = SessionStateBuilder::new_from_existing(base).with_catalog_list(catalogs);
-        bind_functions(&mut builder, &scope);
-        (builder.build(), scope)
+        let shared = Arc::clone(&self.shared);
+        StatementCatalogs::new(self.session.state(), shared, pins, Utc::now()).state()
     }
 
     /// Plans a statement; PREPARE, EXECUTE and DEALLOCATE are kept here, since a statement prepared is planned at each use.

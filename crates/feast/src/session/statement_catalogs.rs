@@ -7,10 +7,12 @@
 //! anew from its text, so that it sees the tables as they are. Files are tables by path.
 
 use std::any::Any;
+use std::collections::HashSet;
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use datafusion::catalog::view::ViewTable;
 use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider, UrlTableFactory,
@@ -20,15 +22,22 @@ use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::{DdlStatement, LogicalPlan, TableType};
 use feast_iceberg::{IcebergCatalogProvider, StatementPins};
 
+use super::install::bind_functions;
 use super::path_tables::PathTables;
+use super::scope::{FeastScope, FeastShared};
 
 /// The catalogs of one statement.
 pub(crate) struct StatementCatalogs {
     inner: Arc<dyn CatalogProviderList>,
     pins: Arc<StatementPins>,
-    paths: Option<PathTables>,
+    paths: PathTables,
     /// The session as the statement found it, for planning views.
     base: SessionState,
+    shared: Arc<FeastShared>,
+    now: DateTime<Utc>,
+    /// The views whose text is being planned, and those met again in it.
+    views: Vec<String>,
+    met_again: Arc<Mutex<HashSet<String>>>,
     this: Weak<Self>,
 }
 
@@ -41,28 +50,66 @@ impl fmt::Debug for StatementCatalogs {
 }
 
 impl StatementCatalogs {
+    /// The catalogs of one statement, its Iceberg tables pinned by `pins`.
     pub(crate) fn new(
         base: SessionState,
+        shared: Arc<FeastShared>,
         pins: StatementPins,
-        paths: Option<PathTables>,
+        now: DateTime<Utc>,
     ) -> Arc<Self> {
+        let paths = PathTables {
+            config: base.config().clone(),
+            runtime: Arc::clone(base.runtime_env()),
+        };
         Arc::new_cyclic(|this| Self {
             inner: Arc::clone(base.catalog_list()),
             pins: Arc::new(pins),
             paths,
             base,
+            shared,
+            now,
+            views: Vec::new(),
+            met_again: Arc::default(),
             this: Weak::clone(this),
         })
     }
 
-    /// The session with these catalogs in place of its own.
-    fn state(&self) -> Option<SessionState> {
-        let this = self.this.upgrade()?;
-        Some(
-            SessionStateBuilder::new_from_existing(self.base.clone())
-                .with_catalog_list(this as Arc<dyn CatalogProviderList>)
-                .build(),
-        )
+    fn met_again(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.met_again
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The session with these catalogs in place of its own, and functions that see them.
+    pub(crate) fn state(self: &Arc<Self>) -> (SessionState, FeastScope) {
+        let catalogs = Arc::clone(self) as Arc<dyn CatalogProviderList>;
+        let scope = FeastScope::new(
+            Arc::clone(&self.shared),
+            Arc::clone(&catalogs),
+            self.base.config().clone(),
+            self.now,
+        );
+        let mut builder =
+            SessionStateBuilder::new_from_existing(self.base.clone()).with_catalog_list(catalogs);
+        bind_functions(&mut builder, &scope);
+        (builder.build(), scope)
+    }
+
+    /// The same statement inside the text of a view.
+    fn inside(&self, view: &str) -> Arc<Self> {
+        let mut views = self.views.clone();
+        views.push(view.to_owned());
+        Arc::new_cyclic(|this| Self {
+            inner: Arc::clone(&self.inner),
+            pins: Arc::clone(&self.pins),
+            paths: self.paths.clone(),
+            base: self.base.clone(),
+            shared: Arc::clone(&self.shared),
+            now: self.now,
+            views,
+            met_again: Arc::clone(&self.met_again),
+            this: Weak::clone(this),
+        })
     }
 }
 
@@ -89,6 +136,7 @@ impl CatalogProviderList for StatementCatalogs {
             return Some(iceberg.for_statement(Arc::clone(&self.pins)));
         }
         Some(Arc::new(StatementCatalog {
+            name: name.to_owned(),
             inner: catalog,
             list: self.this.upgrade()?,
         }))
@@ -97,6 +145,7 @@ impl CatalogProviderList for StatementCatalogs {
 
 #[derive(Debug)]
 struct StatementCatalog {
+    name: String,
     inner: Arc<dyn CatalogProvider>,
     list: Arc<StatementCatalogs>,
 }
@@ -113,6 +162,7 @@ impl CatalogProvider for StatementCatalog {
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
         let inner = self.inner.schema(name)?;
         Some(Arc::new(StatementSchema {
+            name: format!("{}.{name}", self.name),
             inner,
             list: Arc::clone(&self.list),
         }))
@@ -137,20 +187,38 @@ impl CatalogProvider for StatementCatalog {
 
 #[derive(Debug)]
 struct StatementSchema {
+    name: String,
     inner: Arc<dyn SchemaProvider>,
     list: Arc<StatementCatalogs>,
 }
 
 impl StatementSchema {
     /// The view planned anew, or the table as it is when it is no view or has no text.
-    async fn refreshed(&self, table: Arc<dyn TableProvider>) -> Result<Arc<dyn TableProvider>> {
+    ///
+    /// A view that took the name of a table it reads would be met in its own text again and again. Such a one keeps the plan it was
+    /// created with, which holds that table.
+    async fn refreshed(
+        &self,
+        name: &str,
+        table: Arc<dyn TableProvider>,
+    ) -> Result<Arc<dyn TableProvider>> {
         let Some(view) = table.as_any().downcast_ref::<ViewTable>() else {
             return Ok(table);
         };
-        let (Some(definition), Some(state)) = (view.definition(), self.list.state()) else {
+        let Some(definition) = view.definition() else {
             return Ok(table);
         };
-        match state.create_logical_plan(definition).await? {
+        let name = format!("{}.{name}", self.name);
+        if self.list.views.contains(&name) {
+            self.list.met_again().insert(name);
+            return Ok(table);
+        }
+        let (state, _) = self.list.inside(&name).state();
+        let plan = state.create_logical_plan(definition).await?;
+        if self.list.met_again().contains(&name) {
+            return Ok(table);
+        }
+        match plan {
             LogicalPlan::Ddl(DdlStatement::CreateView(create)) => Ok(Arc::new(ViewTable::new(
                 Arc::unwrap_or_clone(create.input),
                 Some(definition.clone()),
@@ -175,10 +243,9 @@ impl SchemaProvider for StatementSchema {
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>, DataFusionError> {
-        match (self.inner.table(name).await?, &self.list.paths) {
-            (Some(table), _) => Ok(Some(self.refreshed(table).await?)),
-            (None, Some(paths)) => paths.try_new(name).await,
-            (None, None) => Ok(None),
+        match self.inner.table(name).await? {
+            Some(table) => Ok(Some(self.refreshed(name, table).await?)),
+            None => self.list.paths.try_new(name).await,
         }
     }
 

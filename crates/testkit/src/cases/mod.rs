@@ -4,7 +4,7 @@
 //! Feast's observed answers.
 //!
 //! A cases file holds, for each case, source tables, definitions, entity rows, a request and what
-//! Feast's stores answered. [`Case::read_file`] reads it, [`Case::definitions`] writes the case as
+//! Feast's stores answered. [`read_cases`] reads it, [`Case::definitions`] writes the case as
 //! SQL, [`Case::query`] as a question to the oracle, and [`Case::check`] compares an answer with the
 //! observed one by value, as the file's conventions ask.
 
