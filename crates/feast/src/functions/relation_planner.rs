@@ -249,6 +249,10 @@ impl RelationPlanner for FeastRelationPlanner {
             name,
             args: Some(call),
             alias,
+            with_hints,
+            version,
+            with_ordinality,
+            sample,
             ..
         } = &relation
         else {
@@ -264,6 +268,16 @@ impl RelationPlanner for FeastRelationPlanner {
         } else {
             return Ok(RelationPlanning::Original(Box::new(relation)));
         };
+        let modified = !with_hints.is_empty()
+            || version.is_some()
+            || *with_ordinality
+            || sample.is_some()
+            || call.settings.is_some();
+        if modified {
+            return plan_err!(
+                "{name}(…) takes no version, sample, hint, setting or ordinality; found {relation}"
+            );
+        }
         let alias = alias.clone();
         Ok(RelationPlanning::Planned(Box::new(PlannedRelation {
             plan,

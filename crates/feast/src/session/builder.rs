@@ -6,7 +6,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use chrono::Utc;
 use datafusion::common::Result;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::runtime_env::RuntimeEnv;
@@ -94,6 +93,17 @@ impl FeastContextBuilder {
         let config = config
             .with_information_schema(true)
             .with_collect_statistics(false);
+        // Making a default catalog would put an empty one in the place of a host's.
+        let default = &config.options().catalog.default_catalog;
+        let exists = builder
+            .catalog_list()
+            .as_ref()
+            .is_some_and(|list| list.catalog(default).is_some());
+        let config = if exists {
+            config.with_create_default_catalog_and_schema(false)
+        } else {
+            config
+        };
         builder = builder.with_config(config);
         let shared = install(&mut builder, self.options)?;
         shared.registry.read()?;
@@ -102,7 +112,7 @@ impl FeastContextBuilder {
             Arc::clone(&shared),
             Arc::clone(&shared.catalogs),
             session.copied_config(),
-            Utc::now(),
+            None,
         );
         for catalog in self.catalogs {
             scope.attach_catalog(catalog, false).await?;

@@ -3,25 +3,20 @@
 
 //! The context users hold: a DataFusion session that speaks the feature store's statements as well.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use chrono::Utc;
-use datafusion::common::{DataFusionError, ParamValues, Result, plan_err};
+use datafusion::common::{DataFusionError, Result, plan_err};
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::{
-    DmlStatement, Extension, LogicalPlan, LogicalPlanBuilder, Statement as PlanStatement, WriteOp,
-};
+use datafusion::logical_expr::{DmlStatement, Extension, LogicalPlan, LogicalPlanBuilder, WriteOp};
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
-use datafusion::sql::sqlparser::ast::{self, Ident};
 use datafusion::sql::sqlparser::dialect::dialect_from_str;
 
-use feast_iceberg::StatementPins;
-
 use super::builder::FeastContextBuilder;
+use super::prepared::{Planned, PreparedStatements};
 use super::scope::{FeastScope, FeastShared};
 use super::statement_catalogs::StatementCatalogs;
 use crate::functions::name_entities;
@@ -46,7 +41,7 @@ use crate::{ddl, ops};
 pub struct FeastContext {
     session: SessionContext,
     shared: Arc<FeastShared>,
-    prepared: Mutex<HashMap<String, ast::Statement>>,
+    prepared: PreparedStatements,
 }
 
 impl fmt::Debug for FeastContext {
@@ -68,7 +63,7 @@ impl FeastContext {
         Self {
             session,
             shared,
-            prepared: Mutex::new(HashMap::new()),
+            prepared: PreparedStatements::default(),
         }
     }
 
@@ -82,12 +77,12 @@ impl FeastContext {
     /// A statement of the feature store takes effect when the returned frame is executed, once; one without a result gives a frame
     /// without columns. DataFusion's own DDL and `SET` take effect at once, as in [`SessionContext::sql`].
     pub async fn sql(&self, text: &str) -> Result<DataFrame> {
-        let (state, scope) = self.statement(pins_for(text));
+        let (state, scope) = self.statement(is_listing(text));
         if let Some(statement) = ddl::parse(text)? {
             return Ok(DataFrame::new(state, ops::lower(statement, &scope)?));
         }
         let statement = parse_one(text, &state)?;
-        match self.prepared(statement, &state).await? {
+        match self.prepared.plan(statement, &state).await? {
             Planned::Done => Ok(DataFrame::new(
                 state,
                 LogicalPlanBuilder::empty(false).build()?,
@@ -130,7 +125,7 @@ impl FeastContext {
         entities: DataFrame,
         request: &PitJoinRequest,
     ) -> Result<DataFrame> {
-        let (state, scope) = self.statement(StatementPins::new());
+        let (state, scope) = self.statement(false);
         let join = pit_join(&scope, entities.into_unoptimized_plan(), request).await?;
         Ok(DataFrame::new(
             state,
@@ -141,98 +136,17 @@ impl FeastContext {
     }
 
     /// The session as one statement sees it.
-    fn statement(&self, pins: StatementPins) -> (SessionState, FeastScope) {
+    fn statement(&self, listing: bool) -> (SessionState, FeastScope) {
         let shared = Arc::clone(&self.shared);
-        StatementCatalogs::new(self.session.state(), shared, pins, Utc::now()).state()
-    }
-
-    /// Plans a statement; PREPARE, EXECUTE and DEALLOCATE are kept here, since a statement prepared is planned at each use.
-    async fn prepared(&self, statement: Statement, state: &SessionState) -> Result<Planned> {
-        let Statement::Statement(inner) = &statement else {
-            return Ok(Planned::Plan(Box::new(plan(statement, state).await?)));
-        };
-        let prepared = || self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
-        match inner.as_ref() {
-            ast::Statement::Prepare { name, .. } => {
-                // Planned once to find errors where they are made.
-                let name = normalize(name);
-                plan(statement.clone(), state).await?;
-                if prepared().contains_key(&name) {
-                    return plan_err!(
-                        "prepared statement {name} exists already; DEALLOCATE {name} first"
-                    );
-                }
-                prepared().insert(name, inner.as_ref().clone());
-                Ok(Planned::Done)
-            }
-            ast::Statement::Execute {
-                name: Some(name), ..
-            } => {
-                let ident = name.0.last().and_then(|part| part.as_ident());
-                let name = ident.map_or_else(|| name.to_string(), normalize);
-                let Some(stored) = prepared().get(&name).cloned() else {
-                    return plan_err!("there is no prepared statement {name}");
-                };
-                let execute = plan(statement.clone(), state).await?;
-                let LogicalPlan::Statement(PlanStatement::Execute(execute)) = execute else {
-                    return plan_err!("EXECUTE {name} has no parameters to read");
-                };
-                let values = execute
-                    .parameters
-                    .into_iter()
-                    .map(|e| match e {
-                        datafusion::logical_expr::Expr::Literal(value, metadata) => Ok(
-                            datafusion::common::metadata::ScalarAndMetadata::new(value, metadata),
-                        ),
-                        other => plan_err!("parameter {other} of EXECUTE {name} is no literal"),
-                    })
-                    .collect::<Result<Vec<_>>>()?;
-                let stored = plan(Statement::Statement(Box::new(stored)), state).await?;
-                let LogicalPlan::Statement(PlanStatement::Prepare(stored)) = stored else {
-                    return plan_err!("prepared statement {name} cannot be planned");
-                };
-                let bound = stored
-                    .input
-                    .as_ref()
-                    .clone()
-                    .with_param_values(ParamValues::List(values))?;
-                Ok(Planned::Plan(Box::new(bound)))
-            }
-            ast::Statement::Deallocate { name, .. } => {
-                let name = normalize(name);
-                match prepared().remove(&name) {
-                    Some(_) => Ok(Planned::Done),
-                    None => plan_err!("there is no prepared statement {name}"),
-                }
-            }
-            _ => Ok(Planned::Plan(Box::new(plan(statement, state).await?))),
-        }
+        StatementCatalogs::new(self.session.state(), shared, listing, Utc::now()).state()
     }
 }
 
-enum Planned {
-    /// Nothing is left to run.
-    Done,
-    Plan(Box<LogicalPlan>),
-}
-
-/// A statement that lists columns asks every table for them; there one that cannot be read shows no columns. In any other its
-/// reason is the answer.
-fn pins_for(text: &str) -> StatementPins {
+/// Whether a statement lists columns: it asks every table for them, and one that cannot be read shows none. In any other statement
+/// the reason is the answer.
+fn is_listing(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
-    if text.contains("information_schema") || text.trim_start().starts_with("show") {
-        StatementPins::for_listing()
-    } else {
-        StatementPins::new()
-    }
-}
-
-fn normalize(name: &Ident) -> String {
-    if name.quote_style.is_some() {
-        name.value.clone()
-    } else {
-        name.value.to_ascii_lowercase()
-    }
+    text.contains("information_schema") || text.trim_start().starts_with("show")
 }
 
 fn parse_one(text: &str, state: &SessionState) -> Result<Statement> {
@@ -256,7 +170,8 @@ fn parse_one(text: &str, state: &SessionState) -> Result<Statement> {
     }
 }
 
-async fn plan(
+/// Plans a statement of DataFusion's grammar.
+pub(super) async fn plan(
     mut statement: Statement,
     state: &SessionState,
 ) -> Result<LogicalPlan, DataFusionError> {

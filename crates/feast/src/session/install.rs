@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, RwLock};
 
-use chrono::Utc;
 use datafusion::catalog::{CatalogProviderList, MemoryCatalogProviderList, TableFunction};
 use datafusion::common::Result;
 use datafusion::execution::SessionStateBuilder;
@@ -118,7 +117,7 @@ pub(super) fn install(
     let planner = FeastQueryPlanner::new(builder.query_planner().take());
     *builder.query_planner() = Some(Arc::new(planner));
 
-    let scope = FeastScope::new(Arc::clone(&shared), catalogs, config, Utc::now());
+    let scope = FeastScope::new(Arc::clone(&shared), catalogs, config, None);
     bind_functions(builder, &scope);
     Ok(shared)
 }

@@ -8,6 +8,7 @@ mod builder;
 mod context;
 mod install;
 mod path_tables;
+mod prepared;
 mod query_planner;
 mod scope;
 mod statement_catalogs;

@@ -39,7 +39,8 @@ pub(crate) struct FeastScope {
     /// The catalogs as this statement sees them: one version of each Iceberg table.
     catalogs: Arc<dyn CatalogProviderList>,
     config: SessionConfig,
-    now: DateTime<Utc>,
+    /// When the statement started; none in a session whose statements are not told apart.
+    started: Option<DateTime<Utc>>,
 }
 
 // Catalogs hold what they share with the scope: printing them would not end.
@@ -64,13 +65,13 @@ impl FeastScope {
         shared: Arc<FeastShared>,
         catalogs: Arc<dyn CatalogProviderList>,
         config: SessionConfig,
-        now: DateTime<Utc>,
+        started: Option<DateTime<Utc>>,
     ) -> Self {
         Self {
             shared,
             catalogs,
             config,
-            now,
+            started,
         }
     }
 
@@ -82,9 +83,9 @@ impl FeastScope {
         &self.shared.project
     }
 
-    /// When the statement started.
+    /// When the statement started, or now where that is not known.
     pub(crate) fn now(&self) -> DateTime<Utc> {
-        self.now
+        self.started.unwrap_or_else(Utc::now)
     }
 
     pub(crate) fn path_tables(&self) -> PathTables {
@@ -188,7 +189,8 @@ impl FeastScope {
         match table.as_any().downcast_ref::<IcebergTableProvider>() {
             Some(iceberg) => Ok(Arc::new(iceberg.at(at)?)),
             None => plan_err!(
-                "data source {} is no Iceberg table and has no snapshots; leave it out of as_of_snapshot",
+                "data source {} has no snapshots to choose from: expected a table of an Iceberg catalog attached with --catalog or CREATE \
+                 EXTERNAL CATALOG; leave its view out of as_of_snapshot",
                 source.name
             ),
         }

@@ -30,6 +30,7 @@ use super::scope::{FeastScope, FeastShared};
 pub(crate) struct StatementCatalogs {
     inner: Arc<dyn CatalogProviderList>,
     pins: Arc<StatementPins>,
+    listing: bool,
     paths: PathTables,
     /// The session as the statement found it, for planning views.
     base: SessionState,
@@ -50,11 +51,11 @@ impl fmt::Debug for StatementCatalogs {
 }
 
 impl StatementCatalogs {
-    /// The catalogs of one statement, its Iceberg tables pinned by `pins`.
+    /// The catalogs of one statement; in one that lists columns, a table or view that cannot be read has none.
     pub(crate) fn new(
         base: SessionState,
         shared: Arc<FeastShared>,
-        pins: StatementPins,
+        listing: bool,
         now: DateTime<Utc>,
     ) -> Arc<Self> {
         let paths = PathTables {
@@ -63,7 +64,12 @@ impl StatementCatalogs {
         };
         Arc::new_cyclic(|this| Self {
             inner: Arc::clone(base.catalog_list()),
-            pins: Arc::new(pins),
+            pins: Arc::new(if listing {
+                StatementPins::for_listing()
+            } else {
+                StatementPins::new()
+            }),
+            listing,
             paths,
             base,
             shared,
@@ -87,7 +93,7 @@ impl StatementCatalogs {
             Arc::clone(&self.shared),
             Arc::clone(&catalogs),
             self.base.config().clone(),
-            self.now,
+            Some(self.now),
         );
         let mut builder =
             SessionStateBuilder::new_from_existing(self.base.clone()).with_catalog_list(catalogs);
@@ -102,6 +108,7 @@ impl StatementCatalogs {
         Arc::new_cyclic(|this| Self {
             inner: Arc::clone(&self.inner),
             pins: Arc::clone(&self.pins),
+            listing: self.listing,
             paths: self.paths.clone(),
             base: self.base.clone(),
             shared: Arc::clone(&self.shared),
@@ -214,7 +221,10 @@ impl StatementSchema {
             return Ok(table);
         }
         let (state, _) = self.list.inside(&name).state();
-        let plan = state.create_logical_plan(definition).await?;
+        let plan = match state.create_logical_plan(definition).await {
+            Err(_) if self.list.listing => return Ok(table),
+            plan => plan?,
+        };
         if self.list.met_again().contains(&name) {
             return Ok(table);
         }

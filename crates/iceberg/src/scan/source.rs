@@ -83,7 +83,11 @@ impl FileSource for IcebergParquetSource {
             self.inner
                 .create_file_opener(Arc::clone(&object_store), config, partition)
         };
-        let plain = open(base_config)?;
+        let mut base_config = base_config.clone();
+        // Where the order is free, DataFusion 53 reads only the row groups that match the filter
+        // whole if they have enough rows for a LIMIT, and takes those with NULLs for such.
+        base_config.preserve_order |= self.filter().is_some();
+        let plain = open(&base_config)?;
         let floats = self
             .filter()
             .map(|filter| floats(&filter, self.table_schema()));
@@ -91,9 +95,8 @@ impl FileSource for IcebergParquetSource {
         let with_nan = if floats.is_empty() {
             Arc::clone(&plain)
         } else {
-            let mut config = base_config.clone();
-            config.expr_adapter_factory = Some(Arc::clone(&self.nan_adapter));
-            open(&config)?
+            base_config.expr_adapter_factory = Some(Arc::clone(&self.nan_adapter));
+            open(&base_config)?
         };
         Ok(Arc::new(DataFileOpener {
             plain,
