@@ -15,6 +15,7 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 
 use crate::exec::PitJoinExec;
@@ -54,25 +55,11 @@ impl PhysicalOptimizerRule for KeepEntityOrder {
         plan: Arc<dyn ExecutionPlan>,
         _config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let plan = plan.transform_up(|plan| {
-            if !plan.as_any().is::<PitJoinExec>() {
-                return Ok(Transformed::no(plan));
-            }
-            let mut children = plan
-                .children()
-                .into_iter()
-                .map(Arc::clone)
-                .collect::<Vec<_>>();
-            let sealed = children[0].as_any().downcast_ref::<SealedExec>();
-            children[0] = match (self.seal, sealed) {
-                (true, None) if reads_in_order(&children[0]) => Arc::new(SealedExec {
-                    plan: Arc::clone(&children[0]),
-                }),
-                (false, Some(sealed)) => Arc::clone(&sealed.plan),
-                _ => return Ok(Transformed::no(plan)),
-            };
-            Ok(Transformed::yes(plan.with_new_children(children)?))
-        })?;
+        let plan = if self.seal {
+            plan.transform_up(seal)?
+        } else {
+            plan.transform_down(unseal)?
+        };
         Ok(plan.data)
     }
 
@@ -89,16 +76,40 @@ impl PhysicalOptimizerRule for KeepEntityOrder {
     }
 }
 
-/// Filters and projections over a scan: rows leave in the order the scan reads them.
+fn seal(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
+    if !plan.as_any().is::<PitJoinExec>() {
+        return Ok(Transformed::no(plan));
+    }
+    let mut children = plan
+        .children()
+        .into_iter()
+        .map(Arc::clone)
+        .collect::<Vec<_>>();
+    if children[0].children().is_empty() || !reads_in_order(&children[0]) {
+        return Ok(Transformed::no(plan));
+    }
+    children[0] = Arc::new(SealedExec {
+        plan: Arc::clone(&children[0]),
+    });
+    Ok(Transformed::yes(plan.with_new_children(children)?))
+}
+
+fn unseal(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
+    Ok(match plan.as_any().downcast_ref::<SealedExec>() {
+        Some(sealed) => Transformed::yes(Arc::clone(&sealed.plan)),
+        None => Transformed::no(plan),
+    })
+}
+
+/// Filters, projections and unions of them over scans: rows leave in the order the scan reads them.
 fn reads_in_order(plan: &Arc<dyn ExecutionPlan>) -> bool {
     let any = plan.as_any();
-    let passes =
-        any.is::<FilterExec>() || any.is::<ProjectionExec>() || any.is::<CooperativeExec>();
-    match plan.children().as_slice() {
-        [] => true,
-        [input] => passes && reads_in_order(input),
-        _ => false,
-    }
+    let passes = any.is::<FilterExec>()
+        || any.is::<ProjectionExec>()
+        || any.is::<CooperativeExec>()
+        || any.is::<UnionExec>();
+    let inputs = plan.children();
+    inputs.is_empty() || (passes && inputs.into_iter().all(reads_in_order))
 }
 
 /// A plan that other rules take for a leaf.

@@ -14,7 +14,7 @@
 //!
 //! This crate knows no feature store and no table format: inputs are plans, and what they mean is told by names of columns in
 //! a [`PitSpec`]. A session needs [`PitJoinPlanner`] among its extension planners to run the node and should have
-//! [`PushFilterThroughPitJoin`] and [`PushLimitThroughPitJoin`] before DataFusion's own push-down rules, and [`KeepEntityOrder`] around its
+//! [`PushFilterThroughPitJoin`] before DataFusion's own push-down rule, and [`KeepEntityOrder`] around its
 //! `EnforceDistribution`; [`PitJoinExec`] can also be
 //! built over finished physical plans.
 
@@ -29,6 +29,6 @@ mod spec;
 pub use exec::PitJoinExec;
 pub use keep_entity_order::KeepEntityOrder;
 pub use key_type::{is_key_type, key_type};
-pub use logical::{PitJoinNode, PushFilterThroughPitJoin, PushLimitThroughPitJoin};
+pub use logical::{PitJoinNode, PushFilterThroughPitJoin};
 pub use planner::PitJoinPlanner;
 pub use spec::{PitFeature, PitKey, PitSpec, PitView, utc};

@@ -135,7 +135,17 @@ impl PitView {
             Unit::of(field.data_type(), &format!("column {name} of {side}"))?;
         }
         for key in &self.keys {
-            let entity_type = column(entity, &key.entity, "the entity side")?.data_type();
+            let Some((_, entity_field)) = entity.column_with_name(&key.entity) else {
+                return plan_err!(
+                    "feast_pit_join: the entities have no column {}, which feature view {} is joined on; their columns are {}; select it, or \
+                     name the column that holds it with ON ({} = …) in a feature service",
+                    key.entity,
+                    self.name,
+                    names(entity),
+                    key.view
+                );
+            };
+            let entity_type = entity_field.data_type();
             let view_type = column(schema, &key.view, &side)?.data_type();
             key_type(
                 &key.entity,
@@ -161,6 +171,15 @@ fn column<'a>(schema: &'a Schema, name: &str, side: &str) -> Result<&'a FieldRef
                 .join(", ")
         ),
     }
+}
+
+fn names(schema: &Schema) -> String {
+    schema
+        .fields()
+        .iter()
+        .map(|f| f.name().as_str())
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// The type a column has in the answer: instants with a zone are told in UTC.

@@ -48,10 +48,9 @@ fn analyzer_rules() {
     assert_eq!(names(&state()), names(&stock()), "we add none");
 }
 
-/// - `push_filter_through_pit_join` before `push_down_filter`, `push_limit_through_pit_join` before
-///   `push_down_limit`: DataFusion's rules stop at a node they do not know, so what may pass the join has
-///   to be below it when they come. The optimizer runs the whole list several times, so what the one
-///   moves down the other can take further.
+/// - `push_filter_through_pit_join` before `push_down_filter`: DataFusion's rule stops at a node it does not
+///   know, so what may pass the join has to be below it when it comes. The optimizer runs the whole list
+///   several times, so what the one moves down the other can take further.
 #[test]
 fn logical_rules() {
     let stock: Vec<String> = stock()
@@ -81,7 +80,6 @@ const LOGICAL: &str = "  rewrite_set_comparison
   propagate_empty_relation
   filter_null_join_keys
   eliminate_outer_join
-* push_limit_through_pit_join
   push_down_limit
 * push_filter_through_pit_join
   push_down_filter

@@ -13,10 +13,11 @@ use datafusion::common::Result;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::{Expr, TableType, UserDefinedLogicalNodeCore};
 use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::limit::GlobalLimitExec;
 use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
-use feast_pit::{PitJoinExec, PitJoinNode};
+use feast_pit::{KeepEntityOrder, PitJoinExec, PitJoinNode};
 
 /// Plans the join's inputs with the session it is asked by and puts the operator on top: finished and correct in any session.
 #[derive(Debug)]
@@ -74,7 +75,9 @@ impl TableProvider for PitJoinTable {
             views.push(state.create_physical_plan(view).await?);
         }
         let join = PitJoinExec::try_new(entity, views, Arc::clone(self.join.spec()))?;
-        let mut plan: Arc<dyn ExecutionPlan> = Arc::new(join);
+        // The session's own rules would deal the entity rows round; ours, where installed, open the seal again.
+        let config = state.config_options();
+        let mut plan = KeepEntityOrder::seal().optimize(Arc::new(join), config)?;
         if let Some(columns) = projection {
             let columns = columns
                 .iter()

@@ -14,7 +14,7 @@ use datafusion::optimizer::OptimizerRule;
 use datafusion::optimizer::optimizer::Optimizer;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use feast_iceberg::ChooseIcebergScan;
-use feast_pit::{KeepEntityOrder, PushFilterThroughPitJoin, PushLimitThroughPitJoin};
+use feast_pit::{KeepEntityOrder, PushFilterThroughPitJoin};
 use feast_registry::{InMemoryRegistryStore, RegistryStore};
 
 use super::query_planner::FeastQueryPlanner;
@@ -62,8 +62,7 @@ pub trait SessionStateBuilderExt: Sized {
     ///
     /// - Table functions `feast_…` and a relation planner for their named and query arguments.
     /// - `ChooseIcebergScan`, first of the physical rules: the rules after it see plain Parquet scans.
-    /// - `push_filter_through_pit_join` and `push_limit_through_pit_join`, before DataFusion's `push_down_filter` and
-    ///   `push_down_limit`, which must find the work done since they block at the node.
+    /// - `push_filter_through_pit_join`, before DataFusion's `push_down_filter`, which stops at the node.
     /// - `keep_entity_order`, around the physical rule `EnforceDistribution`, which would shuffle the entity side.
     /// - A query planner that plans the join and hands every other plan to the planner found in the builder.
     /// - Catalog `feast` with the definitions as tables.
@@ -125,12 +124,6 @@ pub(super) fn install(
 /// Our rules, each in its place among DataFusion's.
 fn install_rules(builder: &mut SessionStateBuilder) {
     let rules = &mut builder.optimizer().get_or_insert_with(Optimizer::new).rules;
-    insert_before(
-        rules,
-        "push_down_limit",
-        Arc::new(PushLimitThroughPitJoin::default()),
-        |r| r.name(),
-    );
     insert_before(
         rules,
         "push_down_filter",

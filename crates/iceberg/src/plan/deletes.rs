@@ -240,11 +240,20 @@ mod tests {
             let delete = |partition| entry(content, partition, Some(4));
             assert!(applies_to(&delete(Literal::long(5)), Literal::int(5)));
             assert!(!applies_to(&delete(Literal::long(6)), Literal::int(5)));
-            assert!(applies_to(&delete(Literal::double(0.5)), Literal::float(0.5)));
-            assert!(!applies_to(&delete(Literal::double(0.25)), Literal::float(0.5)));
+            assert!(applies_to(
+                &delete(Literal::double(0.5)),
+                Literal::float(0.5)
+            ));
+            assert!(!applies_to(
+                &delete(Literal::double(0.25)),
+                Literal::float(0.5)
+            ));
             // What cannot be compared may be the same.
             assert!(applies_to(&delete(Literal::string("5")), Literal::int(5)));
-            assert!(!applies_to(&delete(Literal::string("5")), Literal::string("6")));
+            assert!(!applies_to(
+                &delete(Literal::string("5")),
+                Literal::string("6")
+            ));
         }
         let of = |values: Vec<Option<Literal>>| Struct::from_iter(values);
         let five = || Some(Literal::int(5));
@@ -259,7 +268,12 @@ mod tests {
         let delete = |target| named(position, Literal::int(6), Some(3), Some(target));
         assert!(applies_to(&delete("s3a://b/t/f.parquet"), Literal::int(5)));
         assert!(!applies_to(&delete("s3://b/t/g.parquet"), Literal::int(5)));
-        let older = named(position, Literal::int(5), Some(2), Some("s3://b/t/f.parquet"));
+        let older = named(
+            position,
+            Literal::int(5),
+            Some(2),
+            Some("s3://b/t/f.parquet"),
+        );
         assert!(!applies_to(&older, Literal::int(5)));
     }
 

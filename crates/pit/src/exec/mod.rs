@@ -46,6 +46,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
+use datafusion::common::stats::Precision;
 use datafusion::common::{Result, Statistics, internal_err};
 use datafusion::config::ConfigOptions;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -74,8 +75,11 @@ pub struct PitJoinExec {
     spec: Arc<PitSpec>,
     plans: Arc<Vec<ViewPlan>>,
     filters: Vec<ViewFilter>,
-    /// The order the entity side declared when the join was planned.
+    /// The order the entity side declared when the join was planned. It is required of the entity side and claimed for the answer;
+    /// `maintains_input_order` stays false, or a sort above would be moved below where another order is required.
     order: Option<LexOrdering>,
+    /// How many entity rows are wanted, the first ones.
+    fetch: Option<usize>,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
@@ -136,6 +140,7 @@ impl PitJoinExec {
             plans: Arc::new(plans),
             filters,
             order,
+            fetch: None,
             properties: Arc::new(properties),
             metrics: ExecutionPlanMetricsSet::new(),
         })
@@ -159,8 +164,10 @@ impl DisplayAs for PitJoinExec {
             }
             _ => write!(
                 f,
-                "PitJoinExec: collected, time={}, views=[{}]",
+                "PitJoinExec: collected, time={}{}, views=[{}]",
                 self.spec.event_time,
+                self.fetch
+                    .map_or(String::new(), |rows| format!(", fetch={rows}")),
                 describe_views(&self.spec)
             ),
         }
@@ -201,13 +208,6 @@ impl ExecutionPlan for PitJoinExec {
             .collect()
     }
 
-    /// The answer starts with all of the entity side's columns, so a sort may move below by column number.
-    fn maintains_input_order(&self) -> Vec<bool> {
-        std::iter::once(self.order.is_some())
-            .chain(self.views.iter().map(|_| false))
-            .collect()
-    }
-
     /// Splitting the entity side would only shuffle its rows; views are probed by as many threads as there are partitions.
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
         std::iter::once(false)
@@ -235,17 +235,15 @@ impl ExecutionPlan for PitJoinExec {
         let mut join = Self::with_order(entity, views, Arc::clone(&self.spec), self.order.clone())?;
         // The views' inputs may hold these filters already.
         join.filters.clone_from(&self.filters);
+        join.fetch = self.fetch;
         Ok(Arc::new(join))
     }
 
     fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
         let (entity, views) = (Arc::clone(&self.entity), self.views.clone());
-        Ok(Arc::new(Self::with_order(
-            entity,
-            views,
-            Arc::clone(&self.spec),
-            self.order.clone(),
-        )?))
+        let mut join = Self::with_order(entity, views, Arc::clone(&self.spec), self.order.clone())?;
+        join.fetch = self.fetch;
+        Ok(Arc::new(join))
     }
 
     fn execute(
@@ -259,14 +257,36 @@ impl ExecutionPlan for PitJoinExec {
         Ok(stream::start(self, context))
     }
 
+    fn fetch(&self) -> Option<usize> {
+        self.fetch
+    }
+
+    /// Every entity row has one row in the answer, in order: the first rows of the answer are those of the first entity rows.
+    fn with_fetch(&self, limit: Option<usize>) -> Option<Arc<dyn ExecutionPlan>> {
+        let (entity, views) = (Arc::clone(&self.entity), self.views.clone());
+        let mut join =
+            Self::with_order(entity, views, Arc::clone(&self.spec), self.order.clone()).ok()?;
+        join.filters.clone_from(&self.filters);
+        join.fetch = limit;
+        Some(Arc::new(join))
+    }
+
     fn metrics(&self) -> Option<MetricsSet> {
         Some(self.metrics.clone_inner())
     }
 
     fn partition_statistics(&self, _partition: Option<usize>) -> Result<Statistics> {
         let mut statistics = Statistics::new_unknown(&self.schema());
-        let entity = self.entity.partition_statistics(None)?;
-        statistics.num_rows = entity.num_rows;
+        let entity = match self.fetch {
+            Some(_) => self.entity.partition_statistics(None)?.to_inexact(),
+            None => self.entity.partition_statistics(None)?,
+        };
+        statistics.num_rows = match self.fetch {
+            Some(rows) => {
+                Precision::Inexact(entity.num_rows.get_value().map_or(rows, |n| rows.min(*n)))
+            }
+            None => entity.num_rows,
+        };
         for (column, known) in statistics
             .column_statistics
             .iter_mut()

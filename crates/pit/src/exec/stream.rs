@@ -37,6 +37,7 @@ struct Running {
     plans: Arc<Vec<ViewPlan>>,
     filters: Vec<ViewFilter>,
     event_time: String,
+    fetch: Option<usize>,
     schema: SchemaRef,
     context: Arc<TaskContext>,
     reservation: Arc<MemoryReservation>,
@@ -53,6 +54,7 @@ pub(super) fn start(join: &PitJoinExec, context: Arc<TaskContext>) -> SendableRe
         plans: Arc::clone(&join.plans),
         filters: join.filters.clone(),
         event_time: join.spec.event_time.clone(),
+        fetch: join.fetch,
         schema: Arc::clone(&schema),
         context,
         reservation: Arc::new(reservation),
@@ -82,6 +84,18 @@ impl Running {
 
     /// The entity side, partition after partition.
     async fn collect_entities(&self) -> Result<Vec<RecordBatch>> {
+        let mut batches = match self.fetch {
+            Some(rows) => self.collect_first(rows).await?,
+            None => self.collect_all().await?,
+        };
+        batches.retain(|batch| batch.num_rows() > 0);
+        self.metrics
+            .entity_rows
+            .add(batches.iter().map(RecordBatch::num_rows).sum());
+        Ok(batches)
+    }
+
+    async fn collect_all(&self) -> Result<Vec<RecordBatch>> {
         let partitions = self.entity.properties().partitioning.partition_count();
         let tasks = (0..partitions)
             .map(|partition| {
@@ -90,7 +104,7 @@ impl Running {
                 Ok(SpawnedTask::spawn(async move {
                     let mut batches = Vec::new();
                     while let Some(batch) = input.next().await.transpose()? {
-                        reservation.try_grow(batch.get_array_memory_size())?;
+                        reservation.try_grow(entity_size(&batch)?)?;
                         batches.push(batch);
                     }
                     Ok::<_, DataFusionError>(batches)
@@ -99,16 +113,29 @@ impl Running {
             .collect::<Result<Vec<_>>>()?;
         let mut batches = Vec::new();
         for task in tasks {
-            batches.extend(
-                task.join_unwind()
-                    .await
-                    .map_err(|e| DataFusionError::External(Box::new(e)))??,
-            );
+            batches.extend(joined(task).await?);
         }
-        batches.retain(|b: &RecordBatch| b.num_rows() > 0);
-        self.metrics
-            .entity_rows
-            .add(batches.iter().map(RecordBatch::num_rows).sum());
+        Ok(batches)
+    }
+
+    /// The first rows of the entity side; what comes after them is not read.
+    async fn collect_first(&self, rows: usize) -> Result<Vec<RecordBatch>> {
+        let mut batches = Vec::new();
+        let mut wanted = rows;
+        for partition in 0..self.entity.properties().partitioning.partition_count() {
+            if wanted == 0 {
+                break;
+            }
+            let mut input = self.entity.execute(partition, Arc::clone(&self.context))?;
+            while wanted > 0
+                && let Some(batch) = input.next().await.transpose()?
+            {
+                let batch = batch.slice(0, batch.num_rows().min(wanted));
+                wanted -= batch.num_rows();
+                self.reservation.try_grow(entity_size(&batch)?)?;
+                batches.push(batch);
+            }
+        }
         Ok(batches)
     }
 
@@ -173,7 +200,7 @@ impl Running {
             ttl: Ttl::new(plan.ttl_nanos, plan.entity_unit, plan.view_unit),
             payload: plan.payload()?,
         });
-        let mut total: Option<ProbeState> = None;
+        let mut total: Option<Held> = None;
         if !set.layout.times.is_empty() {
             let input = &self.views[at];
             let partitions = input.properties().partitioning.partition_count();
@@ -181,26 +208,32 @@ impl Running {
                 .map(|partition| self.spawn_probe(input, partition, Arc::clone(&probe)))
                 .collect::<Result<Vec<_>>>()?;
             for task in tasks {
-                let state = task
-                    .join_unwind()
-                    .await
-                    .map_err(|e| DataFusionError::External(Box::new(e)))??;
-                match (&mut total, state) {
-                    (Some(total), Some(state)) => total.merge(&probe, state)?,
-                    (none, state @ Some(_)) => *none = state,
+                match (&mut total, joined(task).await?) {
+                    (Some(total), Some(other)) => {
+                        total.state.merge(&probe, other.state)?;
+                        total.held += other.held;
+                        total.settle(&self.reservation)?;
+                    }
+                    (none, other @ Some(_)) => *none = other,
                     (_, None) => {}
                 }
             }
         }
-        let total = match total {
+        let Held { state, held } = match total {
             Some(total) => total,
-            None => ProbeState::new(&probe)?,
+            None => Held {
+                state: ProbeState::new(&probe)?,
+                held: 0,
+            },
         };
         let metrics = &self.view_metrics[at];
-        metrics.rows_probed.add(total.counts.rows);
-        metrics.rows_matched.add(total.counts.matched);
-        metrics.rows_expired.add(total.counts.expired);
-        let winners = total.finish(&probe)?;
+        metrics.rows_probed.add(state.counts.rows);
+        metrics.rows_matched.add(state.counts.matched);
+        metrics.rows_expired.add(state.counts.expired);
+        self.metrics.peak_mem_used.set_max(self.reservation.size());
+        let winners = state.finish(&probe)?;
+        self.reservation.try_grow(winners.size())?;
+        self.reservation.shrink(held);
         metrics.slots_filled.add(winners.filled);
         Ok(winners)
     }
@@ -211,27 +244,23 @@ impl Running {
         input: &Arc<dyn ExecutionPlan>,
         partition: usize,
         probe: Arc<ViewProbe>,
-    ) -> Result<SpawnedTask<Result<Option<ProbeState>>>> {
+    ) -> Result<SpawnedTask<Result<Option<Held>>>> {
         let mut input = input.execute(partition, Arc::clone(&self.context))?;
         let reservation = Arc::clone(&self.reservation);
         Ok(SpawnedTask::spawn(async move {
-            let mut state: Option<ProbeState> = None;
-            let mut held = 0;
+            let mut state: Option<Held> = None;
             while let Some(batch) = input.next().await.transpose()? {
                 if state.is_none() {
-                    held = ProbeState::size_for(&probe.layout);
+                    let held = ProbeState::size_for(&probe.layout);
                     reservation.try_grow(held)?;
-                    state = Some(ProbeState::new(&probe)?);
+                    state = Some(Held {
+                        state: ProbeState::new(&probe)?,
+                        held,
+                    });
                 }
                 if let Some(state) = &mut state {
-                    state.absorb(&probe, &batch)?;
-                    let size = state.size();
-                    if size > held {
-                        reservation.try_grow(size - held)?;
-                    } else {
-                        reservation.shrink(held - size);
-                    }
-                    held = size;
+                    state.state.absorb(&probe, &batch)?;
+                    state.settle(&reservation)?;
                 }
             }
             Ok(state)
@@ -315,6 +344,42 @@ impl Running {
         }
         Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns)?)
     }
+}
+
+/// A thread's slots and the bytes reserved for them.
+struct Held {
+    state: ProbeState,
+    held: usize,
+}
+
+impl Held {
+    /// Brings the reservation to what the state holds by now.
+    fn settle(&mut self, reservation: &MemoryReservation) -> Result<()> {
+        let size = self.state.size();
+        if size > self.held {
+            reservation.try_grow(size - self.held)?;
+        } else {
+            reservation.shrink(self.held - size);
+        }
+        self.held = size;
+        Ok(())
+    }
+}
+
+/// Bytes of a batch of the entity side. Batches are often slices of one another: each counts for its own rows.
+fn entity_size(batch: &RecordBatch) -> Result<usize> {
+    batch
+        .columns()
+        .iter()
+        .map(|column| Ok(column.to_data().get_slice_memory_size()?))
+        .sum()
+}
+
+/// The task's answer; a task that panicked panics here.
+async fn joined<T: Send + 'static>(task: SpawnedTask<Result<T>>) -> Result<T> {
+    task.join_unwind()
+        .await
+        .map_err(|e| DataFusionError::External(Box::new(e)))?
 }
 
 /// One distinct set of entity key columns with its slots.

@@ -10,6 +10,7 @@ use arrow::array::{
 use arrow::record_batch::RecordBatch;
 use arrow::util::pretty::pretty_format_batches;
 use datafusion::datasource::MemTable;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::physical_plan::{ExecutionPlan, collect};
 use datafusion::prelude::{SessionConfig, SessionContext};
 
@@ -310,4 +311,69 @@ async fn illegal_keys_are_refused_by_name() {
         error.contains("join key driver of the entity side has type Float64"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn slices_of_one_batch_count_for_their_own_rows() {
+    let n = 300_000_i64;
+    let entities = batch(vec![
+        (
+            "driver",
+            Arc::new(Int64Array::from((0..n).collect::<Vec<_>>())) as ArrayRef,
+        ),
+        ("time", times(&(0..n).map(|_| Some(5)).collect::<Vec<_>>())),
+    ]);
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_limit(80 << 20, 1.0)
+        .build_arc()
+        .unwrap();
+    let context = SessionContext::new_with_config_rt(SessionConfig::new(), runtime);
+    let entity = scan(&context, vec![vec![entities]]).await;
+    let input = scan(&context, vec![history()]).await;
+    let spec = PitSpec {
+        event_time: "time".to_owned(),
+        views: vec![view(None)],
+    };
+    let join = Arc::new(PitJoinExec::try_new(entity, vec![input], Arc::new(spec)).unwrap());
+    let answer = collect(join, context.task_ctx()).await.unwrap();
+    assert_eq!(column(&answer, "v")[..4], [None, Some(40), None, Some(7)]);
+    assert_eq!(context.runtime_env().memory_pool.reserved(), 0);
+}
+
+#[tokio::test]
+async fn a_join_over_its_memory_limit_says_so_and_gives_it_back() {
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_limit(1_000, 1.0)
+        .build_arc()
+        .unwrap();
+    let context = SessionContext::new_with_config_rt(SessionConfig::new(), runtime);
+    let entity = scan(&context, vec![vec![entities()]]).await;
+    let input = scan(&context, vec![history()]).await;
+    let spec = PitSpec {
+        event_time: "time".to_owned(),
+        views: vec![view(None)],
+    };
+    let join = Arc::new(PitJoinExec::try_new(entity, vec![input], Arc::new(spec)).unwrap());
+    let error = collect(join, context.task_ctx())
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("PitJoin"), "{error}");
+    assert_eq!(context.runtime_env().memory_pool.reserved(), 0);
+}
+
+#[tokio::test]
+async fn a_fetch_answers_the_first_entity_rows() {
+    let context = SessionContext::new();
+    let halves = (0..2).map(|h| vec![entities().slice(h * 3, 3)]).collect();
+    let entity = scan(&context, halves).await;
+    let input = scan(&context, vec![history()]).await;
+    let spec = PitSpec {
+        event_time: "time".to_owned(),
+        views: vec![view(None)],
+    };
+    let join = PitJoinExec::try_new(entity, vec![input], Arc::new(spec)).unwrap();
+    let join = join.with_fetch(Some(4)).unwrap();
+    let answer = collect(join, context.task_ctx()).await.unwrap();
+    assert_eq!(column(&answer, "v"), [Some(40), Some(60), None, None]);
 }

@@ -99,6 +99,18 @@ pub(crate) struct Winners {
     pub(crate) filled: usize,
 }
 
+impl Winners {
+    /// Bytes held, for the memory reservation.
+    pub(crate) fn size(&self) -> usize {
+        let chunks: usize = self
+            .chunks
+            .iter()
+            .map(|c| c.size() + c.encoded_size())
+            .sum();
+        self.rows.capacity() * size_of::<RowRef>() + chunks
+    }
+}
+
 impl ProbeState {
     pub(crate) fn new(probe: &ViewProbe) -> Result<Self> {
         let slots = probe.layout.times.iter().map(|&time| Slot {
@@ -125,6 +137,7 @@ impl ProbeState {
             + self.hits.capacity() * size_of::<Hit>()
             + self.writes.capacity() * size_of::<u32>()
             + self.bytes
+            + self.chunks.iter().map(Chunk::encoded_size).sum::<usize>()
     }
 
     /// Bytes a state needs before it has seen any row.

@@ -115,7 +115,11 @@ impl Chunk {
             .map(|c| c.get_array_memory_size())
             .sum::<usize>()
             + self.slots.capacity() * size_of::<u32>()
-            + self.encoded.get().map_or(0, Rows::size)
+    }
+
+    /// Bytes of the encoded rows, made when the first tie is met.
+    pub(crate) fn encoded_size(&self) -> usize {
+        self.encoded.get().map_or(0, Rows::size)
     }
 
     /// Copies rows out of this chunk, leaving the memory of the others behind.

@@ -6,17 +6,19 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::file_state::FileState;
 use crate::error::{Error, ErrorKind, Result};
 
 const TABLES: &str = "iceberg_tables";
 const NAMESPACES: &str = "iceberg_namespace_properties";
-const HEADER: &[u8; 16] = b"SQLite format 3\0";
+
+/// How often a read is tried that somebody writes beneath.
+const ATTEMPTS: usize = 3;
 
 /// A catalog's database file. Each use opens a connection of its own, so that what other
 /// processes committed is seen.
@@ -33,6 +35,8 @@ pub(super) struct Session {
     pub(super) has_type: bool,
     /// The table of namespaces' properties exists.
     pub(super) has_namespaces: bool,
+    /// What the file was when it was opened without locks.
+    unlocked: Option<FileState>,
 }
 
 impl Database {
@@ -44,27 +48,67 @@ impl Database {
         &self.path
     }
 
-    /// Opens for reading; works for a read-only file in a read-only directory, too.
-    pub(super) fn read(&self) -> Result<Session> {
+    /// Runs `work` on the rows; works for a read-only file in a read-only directory, too.
+    pub(super) fn read<T>(&self, work: impl Fn(&Session) -> Result<T>) -> Result<T> {
         self.check_file()?;
+        self.refuse_others()?;
+        for _ in 0..ATTEMPTS {
+            let session = self.open_to_read()?;
+            let found = work(&session);
+            // What was read without locks counts only if nobody wrote meanwhile.
+            let unlocked = session.unlocked;
+            if unlocked.is_none() || unlocked == FileState::alone(&self.path) {
+                return found;
+            }
+        }
+        Err(Error::new(
+            ErrorKind::Locked,
+            format!(
+                "catalog database '{}' is being written, and its directory allows no locks for \
+                 reading: try again",
+                self.path.display()
+            ),
+        ))
+    }
+
+    fn open_to_read(&self) -> Result<Session> {
         let first = self
             .connect(OpenFlags::SQLITE_OPEN_READ_ONLY)
-            .and_then(|it| self.session(it));
+            .and_then(|connection| self.session(connection, None));
         match first {
             // A database in WAL mode wants to make files next to it, which a read-only directory
             // does not allow. With no log there, the file alone is the whole database.
-            Err(error) if error.kind() == ErrorKind::Io && self.has_no_log() => {
-                self.read_immutable().map_err(|_| error)
-            }
+            Err(error) if error.kind() == ErrorKind::Io => match FileState::alone(&self.path) {
+                Some(state) => self.open_unlocked(state).map_err(|_| error),
+                None => Err(error),
+            },
             other => other,
+        }
+    }
+
+    /// Refuses a file that is no catalog without leaving anything next to it: SQLite makes files
+    /// there when it opens a database in WAL mode.
+    fn refuse_others(&self) -> Result<()> {
+        let Some(state) = FileState::alone(&self.path) else {
+            return Ok(());
+        };
+        match self.open_unlocked(state.clone()) {
+            Err(error)
+                if error.kind() == ErrorKind::NotACatalog
+                    && FileState::alone(&self.path) == Some(state) =>
+            {
+                Err(error)
+            }
+            _ => Ok(()),
         }
     }
 
     /// Opens for writing; the file has to exist.
     pub(super) fn write(&self) -> Result<Session> {
         self.check_file()?;
+        self.refuse_others()?;
         let connection = self.connect(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        self.session(connection)
+        self.session(connection, None)
     }
 
     /// Makes a new catalog database in the layout of PyIceberg 0.12.
@@ -100,6 +144,14 @@ impl Database {
                     self.busy_timeout
                 ),
             ),
+            Some(_) if needs_rollback(&cause) => Error::new(
+                ErrorKind::Io,
+                format!(
+                    "catalog database '{name}' has the rollback journal '{name}-journal' of a \
+                     write that was cut off: it must be rolled back by a writer, so open the \
+                     database once with a program that writes to it, as sqlite3"
+                ),
+            ),
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Error::new(
                 ErrorKind::Io,
                 format!("catalog database '{name}' is read-only: cannot {doing}"),
@@ -118,7 +170,8 @@ impl Database {
         }
     }
 
-    /// What can be said before SQLite touches the file.
+    /// What can be said before SQLite touches the file. The file itself is left to SQLite, whose
+    /// locks on it would be dropped when this process closes it.
     fn check_file(&self) -> Result<()> {
         let name = self.path.display();
         let meta = std::fs::metadata(&self.path).map_err(|cause| match cause.kind() {
@@ -138,21 +191,10 @@ impl Database {
         if meta.is_dir() {
             return Err(self.no_catalog("is a directory"));
         }
-        let mut header = Vec::new();
-        std::fs::File::open(&self.path)
-            .and_then(|file| file.take(HEADER.len() as u64).read_to_end(&mut header))
-            .map_err(|cause| {
-                Error::new(
-                    ErrorKind::Io,
-                    format!("catalog database '{name}' cannot be opened"),
-                )
-                .with_source(cause)
-            })?;
-        match header.as_slice() {
-            found if found == HEADER => Ok(()),
-            [] => Err(self.no_catalog("is empty")),
-            _ => Err(self.no_catalog("is not an SQLite database")),
+        if meta.len() == 0 {
+            return Err(self.no_catalog("is empty"));
         }
+        Ok(())
     }
 
     fn connect(&self, flags: OpenFlags) -> Result<Connection> {
@@ -162,9 +204,13 @@ impl Database {
         self.prepared(connection)
     }
 
-    pub(super) fn read_immutable(&self) -> Result<Session> {
-        let uri = url::Url::from_file_path(&self.path)
-            .map_err(|()| self.no_catalog("has no absolute path"))?;
+    /// Opens for reading without locks or files next to it, the file being in `state`.
+    pub(super) fn open_unlocked(&self, state: FileState) -> Result<Session> {
+        let uri = url::Url::from_file_path(&self.path).map_err(|()| {
+            let name = self.path.display();
+            let text = format!("catalog database '{name}' has no absolute path");
+            Error::new(ErrorKind::Invalid, text)
+        })?;
         let connection = Connection::open_with_flags(
             format!("{uri}?immutable=1"),
             OpenFlags::SQLITE_OPEN_READ_ONLY
@@ -172,7 +218,7 @@ impl Database {
                 | OpenFlags::SQLITE_OPEN_NO_MUTEX,
         )
         .map_err(|cause| self.failed("open it", cause))?;
-        self.session(self.prepared(connection)?)
+        self.session(self.prepared(connection)?, Some(state))
     }
 
     fn prepared(&self, connection: Connection) -> Result<Connection> {
@@ -182,16 +228,7 @@ impl Database {
         Ok(connection)
     }
 
-    /// There is no write-ahead log and no rollback journal with something in it.
-    fn has_no_log(&self) -> bool {
-        ["-wal", "-journal"].iter().all(|suffix| {
-            let mut log = self.path.clone().into_os_string();
-            log.push(suffix);
-            std::fs::metadata(log).map_or(true, |meta| meta.len() == 0)
-        })
-    }
-
-    fn session(&self, connection: Connection) -> Result<Session> {
+    fn session(&self, connection: Connection, unlocked: Option<FileState>) -> Result<Session> {
         let columns = self.columns(&connection, TABLES)?;
         if columns.is_empty() {
             return Err(self.no_catalog(&format!("has no table '{TABLES}'")));
@@ -213,6 +250,7 @@ impl Database {
             connection,
             has_type,
             has_namespaces,
+            unlocked,
         })
     }
 
@@ -235,6 +273,13 @@ impl Database {
             ),
         )
     }
+}
+
+/// A write was cut off, and only a writer may undo it.
+fn needs_rollback(cause: &rusqlite::Error) -> bool {
+    cause
+        .sqlite_error()
+        .is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_READONLY_ROLLBACK)
 }
 
 /// PyIceberg 0.12's layout.

@@ -5,14 +5,15 @@
 
 mod catalog;
 mod database;
+mod file_state;
 mod metadata;
+mod naming;
 mod rows;
 mod tables;
 #[cfg(test)]
 mod tests;
 mod uri;
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -26,13 +27,11 @@ use super::options::CatalogOptions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::storage::ObjectStorageFactory;
 use database::{Database, Session};
+use naming::Naming;
 use rows::Rows;
 
 /// How long a call waits for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Options that name the catalog inside the database.
-const CATALOG_NAME: [&str; 2] = ["catalog-name", "catalog_name"];
 
 /// An Iceberg catalog in an SQLite file.
 ///
@@ -42,7 +41,7 @@ const CATALOG_NAME: [&str; 2] = ["catalog-name", "catalog_name"];
 #[derive(Clone)]
 pub struct SqlCatalog {
     name: String,
-    catalog_name: Arc<str>,
+    naming: Naming,
     database: Database,
     warehouse: Option<String>,
     file_io: FileIO,
@@ -52,7 +51,8 @@ impl SqlCatalog {
     /// Opens the catalog that `options` describe. The file has to exist and to be a catalog.
     ///
     /// The rows of one catalog in the file are shown: those under the option `catalog-name`; else
-    /// those under the catalog's own name; else those under the only name there is.
+    /// those under the catalog's own name; else those under the only name there is. Where there is no name yet,
+    /// the choice is made at the first call that finds one.
     pub async fn open(options: &CatalogOptions) -> Result<Self> {
         let options = options.clone();
         let opened = SpawnedTask::spawn_blocking(move || Self::open_now(&options, BUSY_TIMEOUT));
@@ -73,7 +73,7 @@ impl SqlCatalog {
         database.create()?;
         Ok(Self::new(
             name,
-            name,
+            Naming::fixed(name),
             database,
             Some(warehouse_location(name, warehouse)?),
             ObjectStorageFactory::default(),
@@ -85,12 +85,16 @@ impl SqlCatalog {
         let file = uri::database_file(&options.uri)
             .map_err(|error| error.context(format_args!("catalog '{name}'")))?;
         let database = Database::new(file, busy_timeout);
-        let session = database
-            .read()
-            .map_err(|error| error.context(format_args!("catalog '{name}'")))?;
-        let names = rows::catalog_names(&session)
-            .map_err(|cause| database.failed("read the catalogs' names", cause))?;
-        let catalog_name = choose(options, &database, &names)?;
+        let names = database.read(|session| {
+            rows::catalog_names(session)
+                .map_err(|cause| database.failed("read the catalogs' names", cause))
+        });
+        let naming = names.and_then(|names| {
+            let naming = Naming::choose(options, database.path(), &names)?;
+            Ok((naming, names))
+        });
+        let (naming, names) =
+            naming.map_err(|error| error.context(format_args!("catalog '{name}'")))?;
         let warehouse = match &options.warehouse {
             Some(warehouse) => {
                 let location = warehouse_location(name, warehouse)?;
@@ -102,12 +106,12 @@ impl SqlCatalog {
             None => None,
         };
         let factory = ObjectStorageFactory::new(&options.properties);
-        Ok(Self::new(name, &catalog_name, database, warehouse, factory))
+        Ok(Self::new(name, naming, database, warehouse, factory))
     }
 
     fn new(
         name: &str,
-        catalog_name: &str,
+        naming: Naming,
         database: Database,
         warehouse: Option<String>,
         factory: ObjectStorageFactory,
@@ -118,28 +122,32 @@ impl SqlCatalog {
             .build();
         Self {
             name: name.to_string(),
-            catalog_name: catalog_name.into(),
+            naming,
             database,
             warehouse,
             file_io,
         }
     }
 
-    /// The name under which the catalog's rows stand in the database.
+    /// The name under which the catalog's rows stand in the database; the catalog's own as long as
+    /// there are none.
     pub fn catalog_name(&self) -> &str {
-        &self.catalog_name
+        self.naming.current()
     }
 
     /// Runs `work` on the rows, away from the async threads.
     async fn read<T: Send + 'static>(
         &self,
         doing: &'static str,
-        work: impl FnOnce(&Rows<'_>) -> rusqlite::Result<T> + Send + 'static,
+        work: impl Fn(&Rows<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T> {
-        let (database, catalog_name) = (self.database.clone(), Arc::clone(&self.catalog_name));
+        let (database, naming) = (self.database.clone(), self.naming.clone());
         let task = SpawnedTask::spawn_blocking(move || {
-            let session = database.read()?;
-            work(&Rows::new(&session, &catalog_name)).map_err(|cause| database.failed(doing, cause))
+            let failed = |cause| database.failed(doing, cause);
+            database.read(|session| {
+                let name = naming.decide(session, database.path()).map_err(failed)??;
+                work(&Rows::new(session, &name)).map_err(failed)
+            })
         });
         task.await
             .map_err(stopped)?
@@ -152,10 +160,15 @@ impl SqlCatalog {
         doing: &'static str,
         work: impl FnOnce(&Rows<'_>) -> rusqlite::Result<Outcome<T>> + Send + 'static,
     ) -> Result<T> {
-        let (database, catalog_name) = (self.database.clone(), Arc::clone(&self.catalog_name));
+        let (database, naming) = (self.database.clone(), self.naming.clone());
         let task = SpawnedTask::spawn_blocking(move || {
             let session = database.write()?;
-            let worked = in_transaction(&session, &catalog_name, work);
+            let worked = in_transaction(&session, |session| {
+                match naming.decide(session, database.path())? {
+                    Ok(name) => work(&Rows::new(session, &name)),
+                    Err(error) => Ok(Err(error)),
+                }
+            });
             worked.map_err(|cause| database.failed(doing, cause))?
         });
         task.await
@@ -172,7 +185,7 @@ impl fmt::Debug for SqlCatalog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqlCatalog")
             .field("name", &self.name)
-            .field("catalog_name", &self.catalog_name)
+            .field("catalog_name", &self.catalog_name())
             .field("database", &self.database.path())
             .field("warehouse", &self.warehouse)
             .finish_non_exhaustive()
@@ -184,61 +197,16 @@ type Outcome<T> = Result<T>;
 
 fn in_transaction<T>(
     session: &Session,
-    catalog_name: &str,
-    work: impl FnOnce(&Rows<'_>) -> rusqlite::Result<Outcome<T>>,
+    work: impl FnOnce(&Session) -> rusqlite::Result<Outcome<T>>,
 ) -> rusqlite::Result<Outcome<T>> {
     let transaction =
         rusqlite::Transaction::new_unchecked(&session.connection, TransactionBehavior::Immediate)?;
-    let outcome = work(&Rows::new(session, catalog_name))?;
+    let outcome = work(session)?;
     match outcome.is_ok() {
         true => transaction.commit()?,
         false => transaction.rollback()?,
     }
     Ok(outcome)
-}
-
-/// The name under which the rows to show stand in the database.
-fn choose(
-    options: &CatalogOptions,
-    database: &Database,
-    names: &BTreeSet<String>,
-) -> Result<String> {
-    let listed = || {
-        names
-            .iter()
-            .map(|name| format!("'{name}'"))
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
-    let asked = CATALOG_NAME
-        .iter()
-        .find_map(|key| options.properties.get(*key));
-    match (asked, names.len()) {
-        (Some(asked), 0) => Ok(asked.clone()),
-        (Some(asked), _) if names.contains(asked) => Ok(asked.clone()),
-        (Some(asked), _) => Err(Error::new(
-            ErrorKind::NotFound,
-            format!(
-                "catalog '{}': '{}' holds no catalog named '{asked}', but {}",
-                options.name,
-                database.path().display(),
-                listed()
-            ),
-        )),
-        (None, _) if names.contains(&options.name) => Ok(options.name.clone()),
-        (None, 0) => Ok(options.name.clone()),
-        (None, 1) => Ok(names.iter().next().cloned().unwrap_or_default()),
-        (None, _) => Err(Error::new(
-            ErrorKind::Invalid,
-            format!(
-                "catalog '{}': '{}' holds several catalogs: choose one of {} with the option \
-                 'catalog-name'",
-                options.name,
-                database.path().display(),
-                listed()
-            ),
-        )),
-    }
 }
 
 /// A warehouse as the prefix of locations: a relative path is made absolute, since it will stand

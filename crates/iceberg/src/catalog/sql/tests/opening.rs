@@ -3,6 +3,7 @@
 
 //! Opening files, and refusing them.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use iceberg::Catalog;
@@ -10,6 +11,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::super::database::Database;
+use super::super::file_state::FileState;
 use super::*;
 
 #[tokio::test]
@@ -160,13 +162,14 @@ async fn a_read_only_file_in_a_read_only_directory_is_read() {
     std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o555)).unwrap();
     let opened = SqlCatalog::open(&options(&file, None, &[])).await;
     // The superuser may write anyway, so what the others go through is also called directly.
-    let immutable = Database::new(file.clone(), BUSY_TIMEOUT).read_immutable();
+    let unlocked = Database::new(file.clone(), BUSY_TIMEOUT)
+        .open_unlocked(FileState::alone(&file).unwrap());
     std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755)).unwrap();
     assert_eq!(
         opened.unwrap().list_namespaces(None).await.unwrap(),
         vec![shop()]
     );
-    let session = immutable.unwrap();
+    let session = unlocked.unwrap();
     assert_eq!(
         rows::catalog_names(&session).unwrap(),
         BTreeSet::from(["default".to_string()])
@@ -193,4 +196,121 @@ async fn a_relative_uri_is_under_the_working_directory() {
         options.uri = uri;
         assert!(SqlCatalog::open(&options).await.is_ok(), "{}", options.uri);
     }
+}
+
+#[tokio::test]
+async fn refusing_a_database_in_wal_mode_leaves_nothing_next_to_it() {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("app.db");
+    let other = Connection::open(&file).unwrap();
+    other.pragma_update(None, "journal_mode", "WAL").unwrap();
+    other.execute_batch("CREATE TABLE t (a)").unwrap();
+    drop(other);
+    let error = SqlCatalog::open(&options(&file, None, &[]))
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("it has no table 'iceberg_tables'"),
+        "{error}"
+    );
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn a_write_that_was_cut_off_is_named() {
+    let dir = TempDir::new().unwrap();
+    let file = old_database(&dir);
+    let writer = Connection::open(&file).unwrap();
+    let many = "PRAGMA cache_size = 1; BEGIN; INSERT INTO iceberg_namespace_properties \
+                WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) \
+                SELECT 'default', 'n' || i, 'exists', 'true' FROM n";
+    writer.execute_batch(many).unwrap();
+    let cut = dir.path().join("cut.db");
+    std::fs::copy(&file, &cut).unwrap();
+    std::fs::copy(dir.path().join("old.db-journal"), dir.path().join("cut.db-journal")).unwrap();
+    let error = SqlCatalog::open(&options(&cut, None, &[]))
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("must be rolled back by a writer"), "{error}");
+    assert!(error.contains("cut.db-journal"), "{error}");
+}
+
+/// Not a test of its own: what the test below runs in another process.
+#[test]
+fn tries_to_write_as_another_process() {
+    let Some(file) = std::env::var_os("FEAST_TEST_LOCKED_DATABASE") else {
+        return;
+    };
+    let other = Connection::open(file).unwrap();
+    other.busy_timeout(Duration::ZERO).unwrap();
+    let locked = other.execute_batch("BEGIN IMMEDIATE").unwrap_err();
+    assert_eq!(
+        locked.sqlite_error_code(),
+        Some(rusqlite::ErrorCode::DatabaseBusy)
+    );
+}
+
+/// Closing a file drops all locks that a process has on it, so nothing but SQLite may open it.
+#[tokio::test]
+async fn reading_does_not_drop_a_writers_lock_in_the_same_process() {
+    let dir = TempDir::new().unwrap();
+    let file = old_database(&dir);
+    let catalog = SqlCatalog::open(&options(&file, None, &[])).await.unwrap();
+    let writer = Connection::open(&file).unwrap();
+    writer.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert_eq!(catalog.list_namespaces(None).await.unwrap().len(), 1);
+    let other = std::process::Command::new(std::env::current_exe().unwrap())
+        .arg("tries_to_write_as_another_process")
+        .env("FEAST_TEST_LOCKED_DATABASE", &file)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&other.stdout);
+    assert!(other.status.success(), "{said}");
+    assert!(said.contains("1 passed"), "{said}");
+}
+
+#[tokio::test]
+async fn the_name_stays_open_until_somebody_writes_one() {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("new.db");
+    SqlCatalog::create(&file, "unused", "/w").unwrap();
+    let catalog = SqlCatalog::open(&options(&file, None, &[])).await.unwrap();
+    let clone = catalog.clone();
+    assert!(catalog.list_namespaces(None).await.unwrap().is_empty());
+    assert_eq!(catalog.catalog_name(), "lake");
+    let add = "INSERT INTO iceberg_namespace_properties VALUES ('default', 'shop', 'exists', '1')";
+    Connection::open(&file).unwrap().execute_batch(add).unwrap();
+    assert_eq!(catalog.list_namespaces(None).await.unwrap(), vec![shop()]);
+    assert_eq!(clone.catalog_name(), "default");
+    let second = NamespaceIdent::new("second".to_string());
+    clone
+        .create_namespace(&second, std::collections::HashMap::new())
+        .await
+        .unwrap();
+    let session = Connection::open(&file).unwrap();
+    let names: i64 = session
+        .query_row(
+            "SELECT count(DISTINCT catalog_name) FROM iceberg_namespace_properties",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(names, 1, "written under the name that is there");
+}
+
+#[tokio::test]
+async fn the_first_write_is_under_the_catalogs_own_name() {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("new.db");
+    SqlCatalog::create(&file, "unused", "/w").unwrap();
+    let catalog = SqlCatalog::open(&options(&file, None, &[])).await.unwrap();
+    catalog
+        .create_namespace(&shop(), std::collections::HashMap::new())
+        .await
+        .unwrap();
+    let add = "INSERT INTO iceberg_namespace_properties VALUES ('default', 'other', 'exists', '1')";
+    Connection::open(&file).unwrap().execute_batch(add).unwrap();
+    assert_eq!(catalog.list_namespaces(None).await.unwrap(), vec![shop()]);
+    assert_eq!(catalog.catalog_name(), "lake");
 }
