@@ -10,6 +10,7 @@
 //! | `${OLD_LAKE}` | a copy of `tests/data/pyiceberg/v0_10` |
 //! | `${driver_stats@1}` | the id of the first snapshot of `features.driver_stats` in `${LAKE}`, and so on |
 //! | `${driver_stats@1.time}` | the instant of that snapshot, with milliseconds |
+//! | `${LOCKED}` | a copy of the same lake whose database another connection has locked |
 //! | `${REGISTRIES}` | `crates/registry/tests/data`, copied |
 //! | `${ROOT}` | this repository |
 
@@ -17,6 +18,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, SecondsFormat};
+use feast_testkit::lock::DatabaseLock;
 use feast_testkit::relocate::{fixture, place, register_table};
 use serde_json::Value as Json;
 use tempfile::TempDir;
@@ -32,6 +34,8 @@ const SPARK: [&str; 4] = [
 /// A folder with what a test file mentions, gone with this value.
 pub(crate) struct Place {
     _folder: TempDir,
+    /// Held as long as the folder.
+    locks: Vec<DatabaseLock>,
     names: Vec<(String, String)>,
 }
 
@@ -42,6 +46,7 @@ impl Place {
         let root = folder.path().canonicalize().unwrap();
         let mut place = Self {
             _folder: folder,
+            locks: Vec::new(),
             names: Vec::new(),
         };
         place.folder("WORK_DIR", root.join("work"), |dir| {
@@ -65,6 +70,13 @@ impl Place {
             place.folder("OLD_LAKE", root.join("old_lake"), |dir| {
                 self::place(&fixture("pyiceberg/v0_10"), dir).unwrap();
             });
+        }
+        if mentioned("LOCKED") {
+            place.folder("LOCKED", root.join("locked"), lake);
+            let database = root.join("locked/catalog.db");
+            place
+                .locks
+                .push(DatabaseLock::exclusive(&database).unwrap());
         }
         if mentioned("REGISTRIES") {
             place.folder("REGISTRIES", root.join("registries"), registries);

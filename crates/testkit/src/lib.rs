@@ -8,11 +8,13 @@
 //! - [`cases`]: Feast's observed answers, read from their JSON file.
 //! - [`define`]: the SQL text of definitions and of a `feast_pit_join` call.
 //! - [`compare`]: exact comparison of result batches, with a readable difference.
+//! - [`lock`]: a database that is being written to.
 //! - [`relocate`]: fixtures that other engines wrote, copied to where a test can read them.
 
 pub mod cases;
 pub mod compare;
 pub mod define;
+pub mod lock;
 pub mod oracle;
 pub mod relocate;
 pub mod scenario;

@@ -73,14 +73,18 @@ impl CatalogProvider for IcebergCatalogProvider {
     }
 
     /// The names of all namespaces; none if the catalog cannot be asked, since DataFusion has no
-    /// way to fail here.
+    /// way to fail here. The statement's pins keep the reason.
     fn schema_names(&self) -> Vec<String> {
-        let found = names::wait_for(names::namespaces(self.catalog.as_ref()));
-        found
-            .unwrap_or_default()
-            .iter()
-            .map(NamespaceIdent::to_string)
-            .collect()
+        match names::wait_for(names::namespaces(self.catalog.as_ref())) {
+            Ok(found) => found.iter().map(NamespaceIdent::to_string).collect(),
+            Err(error) => {
+                if let Some(pins) = &self.pins {
+                    let text = format!("the schemas of catalog '{}' cannot be listed", self.name);
+                    pins.keep_error(&self.catalog, error.context(text));
+                }
+                Vec::new()
+            }
+        }
     }
 
     /// The namespace, if it exists. If the catalog cannot be asked it is taken to exist, so that

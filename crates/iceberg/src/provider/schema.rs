@@ -58,8 +58,28 @@ impl IcebergSchemaProvider {
     async fn load(&self, ident: &TableIdent) -> Result<Table> {
         let load = || async { Ok(self.catalog.load_table(ident).await?) };
         match &self.pins {
-            Some(pins) => pins.table(&self.catalog_name, ident, load).await,
+            Some(pins) => {
+                pins.table(&self.catalog, &self.catalog_name, ident, load)
+                    .await
+            }
             None => load().await,
+        }
+    }
+
+    /// Keeps an error of a synchronous call for the next one that can fail.
+    fn keep_error(&self, doing: &str, error: Error) {
+        if let Some(pins) = &self.pins {
+            let text = format!("{doing} '{}.{}'", self.catalog_name, self.namespace);
+            pins.keep_error(&self.catalog, error.context(text));
+        }
+    }
+
+    /// Fails if the catalog could not answer an earlier call of the statement.
+    fn check_earlier(&self) -> Result<()> {
+        let pins = self.pins.as_ref();
+        match pins.and_then(|pins| pins.error_of(&self.catalog)) {
+            Some(error) => Err(error),
+            None => Ok(()),
         }
     }
 
@@ -95,17 +115,19 @@ impl SchemaProvider for IcebergSchemaProvider {
     }
 
     /// The names of all tables; none if the catalog cannot be asked, since DataFusion has no way
-    /// to fail here.
+    /// to fail here. The statement's pins keep the reason.
     fn table_names(&self) -> Vec<String> {
-        let found = names::wait_for(names::tables(self.catalog.as_ref(), &self.namespace));
-        found
-            .unwrap_or_default()
-            .into_iter()
-            .map(|ident| ident.name)
-            .collect()
+        match names::wait_for(names::tables(self.catalog.as_ref(), &self.namespace)) {
+            Ok(found) => found.into_iter().map(|ident| ident.name).collect(),
+            Err(error) => {
+                self.keep_error("cannot list the tables of", error);
+                Vec::new()
+            }
+        }
     }
 
     async fn table(&self, name: &str) -> DataFusionResult<Option<Arc<dyn TableProvider>>> {
+        self.check_earlier()?;
         if name.is_empty() || name.contains(METADATA_TABLE) {
             return Ok(None);
         }
@@ -134,6 +156,7 @@ impl SchemaProvider for IcebergSchemaProvider {
 
     /// Every table is a base table; nothing is loaded to say so.
     async fn table_type(&self, name: &str) -> DataFusionResult<Option<TableType>> {
+        self.check_earlier()?;
         Ok((!name.contains(METADATA_TABLE)).then_some(TableType::Base))
     }
 
@@ -143,6 +166,9 @@ impl SchemaProvider for IcebergSchemaProvider {
         }
         let ident = TableIdent::new(self.namespace.clone(), name.to_string());
         let asked = async { Ok(self.catalog.table_exists(&ident).await?) };
-        names::wait_for(asked).unwrap_or(false)
+        names::wait_for(asked).unwrap_or_else(|error| {
+            self.keep_error(&format!("cannot look for table '{name}' in"), error);
+            false
+        })
     }
 }

@@ -202,13 +202,14 @@ async fn a_table_met_by_several_at_once_is_loaded_once() {
     let catalog = catalog(dir.path()).await;
     make(&catalog, &shop(), "t", &[1]).await;
     let (pins, loads) = (StatementPins::new(), AtomicUsize::new(0));
+    let catalog: Arc<dyn Catalog> = Arc::new(catalog);
     let ident = TableIdent::new(shop(), "t".into());
     let load = || async {
         loads.fetch_add(1, Ordering::Relaxed);
         tokio::task::yield_now().await;
         Ok(catalog.load_table(&ident).await?)
     };
-    let met = (0..8).map(|_| pins.table("lake", &ident, load));
+    let met = (0..8).map(|_| pins.table(&catalog, "lake", &ident, load));
     futures::future::try_join_all(met).await.unwrap();
     assert_eq!(loads.load(Ordering::Relaxed), 1);
     assert!(format!("{pins:?}").contains("lake.shop.t at /"));
@@ -224,4 +225,63 @@ async fn metadata_tables_are_not_there_yet() {
     assert!(schema.table("t$snapshots").await.unwrap().is_none());
     assert!(!schema.table_exist("t$snapshots"));
     assert!(schema.table_exist("t"));
+}
+
+#[tokio::test]
+async fn catalogs_of_one_name_do_not_share_tables() {
+    let dirs = [TempDir::new().unwrap(), TempDir::new().unwrap()];
+    let pins = Arc::new(StatementPins::new());
+    let context = SessionContext::new();
+    for (dir, (name, value)) in dirs.iter().zip([("a", 1), ("b", 2)]) {
+        let catalog = catalog(dir.path()).await;
+        make(&catalog, &shop(), "t", &[value]).await;
+        let provider = IcebergCatalogProvider::new(Arc::new(catalog), "lake");
+        context.register_catalog(name, provider.for_statement(Arc::clone(&pins)));
+    }
+    for (name, value) in [("a", 1), ("b", 2)] {
+        let found = one(&context, &format!("SELECT n FROM {name}.shop.t")).await;
+        assert_eq!(found.unwrap(), value, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_listing_that_failed_is_told_by_the_next_call_that_can() {
+    let dir = TempDir::new().unwrap();
+    let catalog = catalog(dir.path()).await;
+    make(&catalog, &shop(), "t", &[1]).await;
+    let registered = IcebergCatalogProvider::new(Arc::new(catalog), "lake");
+    let bound = || {
+        let pins = Arc::new(StatementPins::new());
+        (registered.for_statement(Arc::clone(&pins)), pins)
+    };
+    let (whole, whole_pins) = bound();
+    let (first, first_pins) = bound();
+    let (second, second_pins) = bound();
+    let (third, third_pins) = bound();
+    let schema = |of: &Arc<dyn CatalogProvider>| of.schema("shop").unwrap();
+    let (first_schema, second_schema) = (schema(&first), schema(&second));
+    let third_schema = schema(&third);
+    assert_eq!(whole.schema_names(), ["shop"]);
+    assert!(whole_pins.take_error().is_none());
+
+    std::fs::remove_file(dir.path().join("c.db")).unwrap();
+    assert!(first.schema_names().is_empty());
+    let error = first_schema.table("t").await.unwrap_err().to_string();
+    assert!(error.contains("the schemas of catalog 'lake'"), "{error}");
+    assert!(error.contains("does not exist"), "{error}");
+    assert!(second_schema.table_names().is_empty());
+    let error = second_schema.table_type("t").await.unwrap_err().to_string();
+    assert!(
+        error.contains("cannot list the tables of 'lake.shop'"),
+        "{error}"
+    );
+    assert!(!third_schema.table_exist("t"));
+    assert!(third_schema.table_names().is_empty());
+    let error = third_pins.take_error().unwrap().to_string();
+    assert!(
+        error.contains("cannot look for table 't' in 'lake.shop'"),
+        "{error}"
+    );
+    assert!(third_pins.take_error().is_none(), "only the first is kept");
+    assert!(first_pins.take_error().is_some() && second_pins.take_error().is_some());
 }

@@ -36,15 +36,18 @@ fn is_secret(key: &str) -> bool {
     key.starts_with("header.") || SECRET_WORDS.iter().any(|word| key.contains(word))
 }
 
-/// `uri` without the user name and password it may carry.
+/// `uri` without the user name, password and query that it may carry. A password may have any
+/// character in it, so everything up to the last `@` goes.
 pub(crate) fn without_user_info(uri: &str) -> String {
     let Some((scheme, rest)) = uri.split_once("://") else {
         return uri.to_string();
     };
-    let end = rest.find('/').unwrap_or(rest.len());
-    match rest[..end].rfind('@') {
-        Some(at) => format!("{scheme}://…@{}", &rest[at + 1..]),
-        None => uri.to_string(),
+    let (before, query) = rest.split_once('?').unwrap_or((rest, ""));
+    match before.rsplit_once('@') {
+        Some((_, shown)) => format!("{scheme}://…@{shown}"),
+        // It is open whether this is part of a password.
+        None if query.contains('@') => format!("{scheme}://…"),
+        None => format!("{scheme}://{before}"),
     }
 }
 
@@ -262,6 +265,23 @@ mod tests {
             shown.contains("eu-west-1") && shown.contains("host/db"),
             "{shown}"
         );
+    }
+
+    #[test]
+    fn addresses_are_shown_without_passwords_and_queries() {
+        for (uri, shown) in [
+            ("http://h:8181/api", "http://h:8181/api"),
+            ("http://me:hush@h/api", "http://…@h/api"),
+            ("http://me:hu/sh@h/api", "http://…@h/api"),
+            ("http://me:hu@sh@h/api", "http://…@h/api"),
+            ("http://h/api?token=hush", "http://h/api"),
+            ("http://me:hush@h?key=hush", "http://…@h"),
+            ("http://me:hu?sh@h/api", "http://…"),
+            ("sqlite:///c.db", "sqlite:///c.db"),
+            ("c.db", "c.db"),
+        ] {
+            assert_eq!(without_user_info(uri), shown);
+        }
     }
 
     #[test]

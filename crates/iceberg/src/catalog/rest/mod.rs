@@ -8,6 +8,7 @@ mod tests;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -129,7 +130,10 @@ impl QuietRestCatalog {
     /// The same table on a `FileIO` that keeps its credentials out of debug output.
     fn quiet(&self, table: Table) -> iceberg::Result<Table> {
         let factory = self.factory.overlaid(table.file_io().config().props());
-        let identity = format!("{}@{}", self.name, self.uri);
+        // Properties of a `FileIO` are shown in debug output, and the address may have a password.
+        let mut hasher = DefaultHasher::new();
+        self.uri.hash(&mut hasher);
+        let identity = format!("{}@{:016x}", self.name, hasher.finish());
         let file_io = FileIOBuilder::new(Arc::new(factory))
             .with_prop("feast.catalog", identity)
             .build();

@@ -79,6 +79,33 @@ async fn names_are_listed_from_synchronous_calls() {
 }
 
 #[tokio::test]
+async fn tables_do_not_show_the_catalogs_password() {
+    let uri = serve().replace("http://", "http://me:hush@");
+    let catalog = connect(&options(uri)).await.unwrap();
+    let metadata = iceberg::spec::TableMetadataBuilder::new(
+        iceberg::spec::Schema::builder().build().unwrap(),
+        iceberg::spec::PartitionSpec::unpartition_spec(),
+        iceberg::spec::SortOrder::unsorted_order(),
+        "s3://b/t".to_string(),
+        iceberg::spec::FormatVersion::V2,
+        HashMap::new(),
+    );
+    let table = Table::builder()
+        .identifier(TableIdent::from_strs(["shop", "t"]).unwrap())
+        .metadata(metadata.unwrap().build().unwrap().metadata)
+        .file_io(FileIOBuilder::new(Arc::new(ObjectStorageFactory::default())).build())
+        .runtime(Runtime::try_current().unwrap())
+        .build()
+        .unwrap();
+    let table = catalog.quiet(table).unwrap();
+    let shown = format!("{table:?} {catalog:?}");
+    assert!(
+        shown.contains("remote@") && !shown.contains("hush"),
+        "{shown}"
+    );
+}
+
+#[tokio::test]
 async fn what_is_no_rest_catalog_is_named() {
     let unused = TcpListener::bind("127.0.0.1:0")
         .unwrap()

@@ -4,12 +4,16 @@
 //! Tables that this crate wrote.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::prelude::SessionContext;
 use iceberg::{Catalog, NamespaceIdent, TableIdent};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::file::properties::WriterProperties;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -140,4 +144,42 @@ async fn an_empty_selection_of_files_gives_no_row() {
     assert!(rows(&found).is_empty());
     let text = explain(session, "SELECT x FROM t WHERE id > 7").await;
     assert!(text.contains("files=0/1 (1 pruned by bounds)"), "{text}");
+}
+
+/// Writes the rows of the table's only file again, in row groups of `rows`.
+fn regroup(written: &Written, rows: usize) {
+    let data = written._folder.path().join("w/ns/t/data");
+    let file = std::fs::read_dir(data).unwrap().next().unwrap();
+    let path = file.unwrap().path();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(&path).unwrap()).unwrap();
+    let schema = Arc::clone(reader.schema());
+    let batches: Vec<_> = reader.build().unwrap().map(Result::unwrap).collect();
+    let properties = WriterProperties::builder()
+        .set_max_row_group_row_count(Some(rows))
+        .build();
+    let mut writer =
+        ArrowWriter::try_new(File::create(&path).unwrap(), schema, Some(properties)).unwrap();
+    for batch in batches {
+        writer.write(&batch).unwrap();
+    }
+    writer.close().unwrap();
+}
+
+#[tokio::test]
+async fn a_limit_finds_its_rows_beside_nulls() {
+    let written = written(&[]).await;
+    let ids: ArrayRef = Arc::new(Int64Array::from(vec![Some(5), None, Some(6), Some(7)]));
+    let xs: ArrayRef = Arc::new(Float64Array::from(vec![1.0; 4]));
+    let batch = RecordBatch::try_from_iter([("id", ids), ("x", xs)]).unwrap();
+    append(&written.catalog, &written.ident, vec![batch])
+        .await
+        .unwrap();
+    regroup(&written, 2);
+    for session in opened(&written).await {
+        for filter in ["id > 0", "id > 0 AND x > 0"] {
+            let sql = format!("SELECT id FROM t WHERE {filter} LIMIT 2");
+            let found = rows(&query(&session, &sql).await.unwrap());
+            assert_eq!(found.len(), 2, "{filter}: {found:?}");
+        }
+    }
 }

@@ -162,8 +162,8 @@ async fn a_read_only_file_in_a_read_only_directory_is_read() {
     std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o555)).unwrap();
     let opened = SqlCatalog::open(&options(&file, None, &[])).await;
     // The superuser may write anyway, so what the others go through is also called directly.
-    let unlocked = Database::new(file.clone(), BUSY_TIMEOUT)
-        .open_unlocked(FileState::alone(&file).unwrap());
+    let unlocked =
+        Database::new(file.clone(), BUSY_TIMEOUT).open_unlocked(FileState::alone(&file).unwrap());
     std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755)).unwrap();
     assert_eq!(
         opened.unwrap().list_namespaces(None).await.unwrap(),
@@ -210,7 +210,9 @@ async fn refusing_a_database_in_wal_mode_leaves_nothing_next_to_it() {
         .await
         .unwrap_err();
     assert!(
-        error.to_string().contains("it has no table 'iceberg_tables'"),
+        error
+            .to_string()
+            .contains("it has no table 'iceberg_tables'"),
         "{error}"
     );
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
@@ -227,7 +229,11 @@ async fn a_write_that_was_cut_off_is_named() {
     writer.execute_batch(many).unwrap();
     let cut = dir.path().join("cut.db");
     std::fs::copy(&file, &cut).unwrap();
-    std::fs::copy(dir.path().join("old.db-journal"), dir.path().join("cut.db-journal")).unwrap();
+    std::fs::copy(
+        dir.path().join("old.db-journal"),
+        dir.path().join("cut.db-journal"),
+    )
+    .unwrap();
     let error = SqlCatalog::open(&options(&cut, None, &[]))
         .await
         .unwrap_err()
