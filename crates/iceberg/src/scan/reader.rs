@@ -4,8 +4,10 @@
 //! Opens data files: footers come from the session's cache, and from the file with the right size
 //! even when the manifest says another one.
 
+use std::collections::HashMap;
+use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bytes::Bytes;
 use datafusion::datasource::listing::PartitionedFile;
@@ -16,6 +18,7 @@ use datafusion::execution::cache::cache_manager::{CachedFileMetadataEntry, FileM
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use parquet::arrow::ARROW_SCHEMA_META_KEY;
 use parquet::arrow::arrow_reader::ArrowReaderOptions;
@@ -24,17 +27,48 @@ use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::metadata::{
     FileMetaData, PageIndexPolicy, ParquetMetaData, ParquetMetaDataBuilder, ParquetMetaDataReader,
 };
+use tokio::sync::OnceCell;
+
+/// A footer that the readers of one file share.
+type SharedFooter = OnceCell<Arc<ParquetMetaData>>;
 
 /// Opens the data files of one store.
-#[derive(Debug)]
 pub(crate) struct DataFileReaderFactory {
     store: Arc<dyn ObjectStore>,
     footers: Arc<dyn FileMetadataCache>,
+    /// Those of the files that are open: partitions that share a file read its footer once.
+    shared: Mutex<HashMap<Path, Weak<SharedFooter>>>,
 }
 
 impl DataFileReaderFactory {
     pub(crate) fn new(store: Arc<dyn ObjectStore>, footers: Arc<dyn FileMetadataCache>) -> Self {
-        Self { store, footers }
+        Self {
+            store,
+            footers,
+            shared: Mutex::default(),
+        }
+    }
+
+    fn shared(&self, path: &Path) -> Arc<SharedFooter> {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(footer) = shared.get(path).and_then(Weak::upgrade) {
+            return footer;
+        }
+        // Before it grows, the map forgets the files that nobody has open.
+        if shared.len() == shared.capacity() {
+            shared.retain(|_, footer| footer.strong_count() > 0);
+        }
+        let footer = Arc::default();
+        shared.insert(path.clone(), Arc::downgrade(&footer));
+        footer
+    }
+}
+
+impl fmt::Debug for DataFileReaderFactory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DataFileReaderFactory")
+            .field("store", &self.store)
+            .finish_non_exhaustive()
     }
 }
 
@@ -50,6 +84,7 @@ impl ParquetFileReaderFactory for DataFileReaderFactory {
         let location = meta.location.as_ref();
         let file_metrics = ParquetFileMetrics::new(partition_index, location, metrics);
         let inner = ParquetObjectReader::new(Arc::clone(&self.store), meta.location.clone());
+        let shared = self.shared(&meta.location);
         Ok(Box::new(DataFileReader {
             reader: ParquetFileReader {
                 file_metrics,
@@ -59,6 +94,7 @@ impl ParquetFileReaderFactory for DataFileReaderFactory {
             meta,
             store: Arc::clone(&self.store),
             footers: Arc::clone(&self.footers),
+            shared,
             hint: metadata_size_hint,
         }))
     }
@@ -70,6 +106,7 @@ struct DataFileReader {
     meta: ObjectMeta,
     store: Arc<dyn ObjectStore>,
     footers: Arc<dyn FileMetadataCache>,
+    shared: Arc<SharedFooter>,
     hint: Option<usize>,
 }
 
@@ -93,11 +130,8 @@ impl AsyncFileReader for DataFileReader {
             if let Some(footer) = self.cached() {
                 return Ok(footer);
             }
-            let footer = Arc::new(without_arrow_schema(self.read_footer().await?));
-            let cached = Arc::new(CachedParquetMetaData::new(Arc::clone(&footer)));
-            let entry = CachedFileMetadataEntry::new(self.meta.clone(), cached);
-            self.footers.put(&self.meta.location, entry);
-            Ok(footer)
+            let shared = Arc::clone(&self.shared);
+            shared.get_or_try_init(|| self.load()).await.cloned()
         }
         .boxed()
     }
@@ -113,6 +147,15 @@ impl DataFileReader {
         entry
             .is_valid_for(&self.meta)
             .then(|| Arc::clone(footer.parquet_metadata()))
+    }
+
+    /// Reads the footer into the session's cache.
+    async fn load(&mut self) -> ParquetResult<Arc<ParquetMetaData>> {
+        let footer = Arc::new(without_arrow_schema(self.read_footer().await?));
+        let cached = Arc::new(CachedParquetMetaData::new(Arc::clone(&footer)));
+        let entry = CachedFileMetadataEntry::new(self.meta.clone(), cached);
+        self.footers.put(&self.meta.location, entry);
+        Ok(footer)
     }
 
     /// Reads the footer where the manifest says that the file ends, else where it does.
@@ -173,4 +216,55 @@ fn without_arrow_schema(footer: ParquetMetaData) -> ParquetMetaData {
         .set_column_index(parts.take_column_index())
         .set_offset_index(parts.take_offset_index())
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+    use datafusion::execution::runtime_env::RuntimeEnv;
+    use futures::future::try_join_all;
+    use object_store::memory::InMemory;
+    use object_store::throttle::{ThrottleConfig, ThrottledStore};
+    use parquet::arrow::ArrowWriter;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn readers_of_one_file_read_its_footer_once() {
+        let ids: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
+        let batch = RecordBatch::try_from_iter([("id", ids)]).unwrap();
+        let mut bytes = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        let size = bytes.len() as u64;
+        // Every read takes a while, so that all readers are in theirs at the same time.
+        let config = ThrottleConfig {
+            wait_get_per_call: Duration::from_millis(5),
+            ..ThrottleConfig::default()
+        };
+        let store = ThrottledStore::new(InMemory::new(), config);
+        store.put(&Path::from("f"), bytes.into()).await.unwrap();
+        let footers = RuntimeEnv::default()
+            .cache_manager
+            .get_file_metadata_cache();
+        let factory = DataFileReaderFactory::new(Arc::new(store), footers);
+        let metrics = ExecutionPlanMetricsSet::new();
+        let open = |partition| {
+            let file = PartitionedFile::new("f", size);
+            factory
+                .create_reader(partition, file, None, &metrics)
+                .unwrap()
+        };
+        let mut readers: Vec<_> = (0..4).map(open).collect();
+        let footers = try_join_all(readers.iter_mut().map(|r| r.get_metadata(None)))
+            .await
+            .unwrap();
+        assert!(footers.iter().all(|f| Arc::ptr_eq(f, &footers[0])));
+        drop(readers);
+        let again = open(4).get_metadata(None).await.unwrap();
+        assert!(Arc::ptr_eq(&again, &footers[0]), "from the session's cache");
+    }
 }

@@ -11,13 +11,16 @@ use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use iceberg::io::FileIO;
+use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
     Attributes, CopyOptions, GetOptions, GetRange, GetResult, GetResultPayload, ListResult,
-    MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions, PutPayload,
-    PutResult,
+    MultipartUpload, OBJECT_STORE_COALESCE_DEFAULT, ObjectMeta, ObjectStore, ObjectStoreExt,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, coalesce_ranges,
 };
 
+use super::location::{StoreKey, parse};
+use super::object::CATALOG_PROPERTY;
 use super::table::location_of;
 use crate::error::Error;
 
@@ -25,11 +28,28 @@ use crate::error::Error;
 pub(super) struct FileIoStore {
     root: String,
     file_io: FileIO,
+    /// Reads several parts of a local file at once, which a `FileIO` cannot.
+    local: Option<LocalFileSystem>,
 }
 
 impl FileIoStore {
     pub(super) fn new(root: String, file_io: FileIO) -> Self {
-        Self { root, file_io }
+        // Only our own storage is known to read local files as they are.
+        let ours = file_io.config().get(CATALOG_PROPERTY).is_some();
+        Self {
+            root,
+            file_io,
+            local: ours.then(LocalFileSystem::new),
+        }
+    }
+
+    /// Parts of a file, if it is local and has them: no byte between them is read.
+    async fn local_ranges(&self, location: &str, ranges: &[Range<u64>]) -> Option<Vec<Bytes>> {
+        let local = self.local.as_ref()?;
+        let Ok((StoreKey::Local, path)) = parse(location) else {
+            return None;
+        };
+        local.get_ranges(&path, ranges).await.ok()
     }
 
     async fn size(&self, location: &str) -> iceberg::Result<u64> {
@@ -133,6 +153,19 @@ impl ObjectStore for FileIoStore {
         })
     }
 
+    async fn get_ranges(
+        &self,
+        location: &Path,
+        ranges: &[Range<u64>],
+    ) -> object_store::Result<Vec<Bytes>> {
+        let from = location_of(&self.root, location);
+        if let Some(read) = self.local_ranges(&from, ranges).await {
+            return Ok(read);
+        }
+        let read = |range| self.get_range(location, range);
+        coalesce_ranges(ranges, read, OBJECT_STORE_COALESCE_DEFAULT).await
+    }
+
     fn delete_stream(
         &self,
         locations: BoxStream<'static, object_store::Result<Path>>,
@@ -172,5 +205,41 @@ fn read_only(operation: &str) -> object_store::Error {
     object_store::Error::NotImplemented {
         operation: operation.to_string(),
         implementer: "Iceberg data files".to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use iceberg::io::FileIOBuilder;
+
+    use super::*;
+    use crate::storage::ObjectStorageFactory;
+
+    #[tokio::test]
+    async fn what_lies_between_parts_of_a_local_file_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("f");
+        let bytes: Vec<u8> = (0..500_000_u32).map(|i| (i % 251) as u8).collect();
+        std::fs::write(&file, &bytes).unwrap();
+        let file_io = FileIOBuilder::new(Arc::new(ObjectStorageFactory::default()))
+            .with_prop(CATALOG_PROPERTY, "c@x")
+            .build();
+        let store = FileIoStore::new("/".to_string(), file_io);
+        let path = Path::from(file.to_str().unwrap());
+        let ranges = [400_000..400_010, 5..15, 15..15];
+        let read = store.get_ranges(&path, &ranges[..2]).await.unwrap();
+        for (read, range) in read.iter().zip(&ranges) {
+            assert_eq!(read[..], bytes[range.start as usize..range.end as usize]);
+        }
+        let apart = (read[0].as_ptr() as usize).wrapping_sub(read[1].as_ptr() as usize);
+        assert_ne!(apart, 400_000 - 5, "slices of one read");
+        let read = store.get_ranges(&path, &ranges).await.unwrap();
+        assert_eq!(read.iter().map(Bytes::len).collect::<Vec<_>>(), [10, 10, 0]);
+
+        let missing = Path::from(format!("{path}.not"));
+        let error = store.get_ranges(&missing, &ranges).await.unwrap_err();
+        assert!(error.to_string().contains("does not exist"), "{error}");
     }
 }

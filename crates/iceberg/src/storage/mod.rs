@@ -13,6 +13,7 @@ mod properties;
 mod stores;
 mod table;
 
+pub(crate) use object::CATALOG_PROPERTY;
 pub use object::ObjectStorageFactory;
 pub(crate) use properties::{Properties, without_user_info};
 pub use table::TableStorage;

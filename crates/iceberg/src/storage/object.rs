@@ -27,6 +27,9 @@ use super::properties::Properties;
 use super::stores::ObjectStores;
 use crate::error::{Error, ErrorKind};
 
+/// The property by which a `FileIO` over our storage says whose it is.
+pub(crate) const CATALOG_PROPERTY: &str = "feast.catalog";
+
 /// Makes storages for `iceberg::io::FileIO` over `object_store`: local files (paths and `file:`),
 /// `s3`/`s3a`/`s3n`, `gs`, `abfs(s)`/`wasb(s)` and `memory`.
 ///

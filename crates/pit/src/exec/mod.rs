@@ -35,6 +35,7 @@
 //! winners'), all under one reservation. The history is never held.
 
 mod filters;
+mod key_set;
 mod metrics;
 mod stream;
 #[cfg(test)]

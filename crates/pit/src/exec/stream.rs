@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef};
+use arrow::array::Array;
 use arrow::compute::{cast, interleave};
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::{DataFusionError, Result, internal_err};
@@ -18,14 +18,14 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::PitJoinExec;
-use super::filters::{KeySetBounds, ViewFilter, key_range};
+use super::filters::ViewFilter;
+use super::key_set::KeySet;
 use super::metrics::{PitMetrics, ViewMetrics};
 use super::view::ViewPlan;
-use crate::kernel::keys::KeyEncoder;
-use crate::kernel::probe::{ProbeState, ViewProbe, Winners};
+use crate::kernel::probe::{ProbeState, ViewProbe};
 use crate::kernel::slots::{NO_SLOT, SlotLayout};
 use crate::kernel::time::{Times, Ttl};
-use crate::kernel::winners::RowRef;
+use crate::kernel::winners::{RowRef, Winners};
 
 /// How many views are read at a time; each is read by all its partitions at once.
 const CONCURRENT_VIEWS: usize = 4;
@@ -380,50 +380,4 @@ async fn joined<T: Send + 'static>(task: SpawnedTask<Result<T>>) -> Result<T> {
     task.join_unwind()
         .await
         .map_err(|e| DataFusionError::External(Box::new(e)))?
-}
-
-/// One distinct set of entity key columns with its slots.
-struct KeySet {
-    columns: Vec<(usize, DataType)>,
-    encoder: Arc<KeyEncoder>,
-    layout: Arc<SlotLayout>,
-    bounds: KeySetBounds,
-}
-
-impl KeySet {
-    fn build(
-        columns: Vec<(usize, DataType)>,
-        batches: &[RecordBatch],
-        times: &[Times],
-    ) -> Result<Self> {
-        let types = columns.iter().map(|(_, t)| t.clone()).collect::<Vec<_>>();
-        let encoder = KeyEncoder::try_new(&types)?;
-        let mut ranges: Vec<Vec<ArrayRef>> = vec![Vec::new(); columns.len()];
-        let mut sides = Vec::with_capacity(batches.len());
-        for (batch, times) in batches.iter().zip(times) {
-            let keys = columns
-                .iter()
-                .map(|(index, data_type)| Ok(cast(batch.column(*index), data_type)?))
-                .collect::<Result<Vec<_>>>()?;
-            sides.push((encoder.encode(&keys, batch.num_rows())?, times));
-            ranges
-                .iter_mut()
-                .zip(keys)
-                .for_each(|(range, key)| range.push(key));
-        }
-        let layout = SlotLayout::build(&sides)?;
-        let bounds = KeySetBounds {
-            keys: ranges
-                .iter()
-                .map(|columns| key_range(columns))
-                .collect::<Result<_>>()?,
-            times: layout.time_range(),
-        };
-        Ok(Self {
-            columns,
-            encoder: Arc::new(encoder),
-            layout: Arc::new(layout),
-            bounds,
-        })
-    }
 }

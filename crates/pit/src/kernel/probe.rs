@@ -27,7 +27,7 @@ use super::keys::{KeyEncoder, Keys};
 use super::prefetch::prefetch;
 use super::slots::SlotLayout;
 use super::time::{Times, Ttl, Unit, convert_ceil};
-use super::winners::{Chunk, Payload, RowRef, compare_ties, gather_chunk};
+use super::winners::{Chunk, Payload, RowRef, Winners, compare_ties, gather_chunk};
 
 const AHEAD: usize = 16;
 const LINEAR: usize = 8;
@@ -89,26 +89,6 @@ pub(crate) struct Counts {
     pub(crate) rows: usize,
     pub(crate) matched: usize,
     pub(crate) expired: usize,
-}
-
-/// A view's answer: for every slot the winner's payload.
-#[derive(Debug)]
-pub(crate) struct Winners {
-    pub(crate) rows: Vec<RowRef>,
-    pub(crate) chunks: Vec<Chunk>,
-    pub(crate) filled: usize,
-}
-
-impl Winners {
-    /// Bytes held, for the memory reservation.
-    pub(crate) fn size(&self) -> usize {
-        let chunks: usize = self
-            .chunks
-            .iter()
-            .map(|c| c.size() + c.encoded_size())
-            .sum();
-        self.rows.capacity() * size_of::<RowRef>() + chunks
-    }
 }
 
 impl ProbeState {

@@ -147,6 +147,26 @@ impl Chunk {
     }
 }
 
+/// A view's answer: for every slot the winner's payload.
+#[derive(Debug)]
+pub(crate) struct Winners {
+    pub(crate) rows: Vec<RowRef>,
+    pub(crate) chunks: Vec<Chunk>,
+    pub(crate) filled: usize,
+}
+
+impl Winners {
+    /// Bytes held, for the memory reservation.
+    pub(crate) fn size(&self) -> usize {
+        let chunks: usize = self
+            .chunks
+            .iter()
+            .map(|c| c.size() + c.encoded_size())
+            .sum();
+        self.rows.capacity() * size_of::<RowRef>() + chunks
+    }
+}
+
 /// View arrays share the buffers they were taken from; copying them frees the source.
 fn compact(array: ArrayRef) -> ArrayRef {
     match array.data_type() {

@@ -22,7 +22,7 @@ use iceberg_catalog_rest::{RestCatalog, RestCatalogBuilder};
 
 use super::options::CatalogOptions;
 use crate::error::{Error, ErrorKind, Result};
-use crate::storage::{ObjectStorageFactory, without_user_info};
+use crate::storage::{CATALOG_PROPERTY, ObjectStorageFactory, without_user_info};
 
 /// A REST catalog whose debug output, and that of its tables, shows no credential.
 ///
@@ -135,7 +135,7 @@ impl QuietRestCatalog {
         self.uri.hash(&mut hasher);
         let identity = format!("{}@{:016x}", self.name, hasher.finish());
         let file_io = FileIOBuilder::new(Arc::new(factory))
-            .with_prop("feast.catalog", identity)
+            .with_prop(CATALOG_PROPERTY, identity)
             .build();
         let mut builder = Table::builder()
             .identifier(table.identifier().clone())

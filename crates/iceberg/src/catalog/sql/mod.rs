@@ -25,7 +25,7 @@ use rusqlite::TransactionBehavior;
 
 use super::options::CatalogOptions;
 use crate::error::{Error, ErrorKind, Result};
-use crate::storage::ObjectStorageFactory;
+use crate::storage::{CATALOG_PROPERTY, ObjectStorageFactory};
 use database::{Database, Session};
 use naming::Naming;
 use rows::Rows;
@@ -118,7 +118,7 @@ impl SqlCatalog {
     ) -> Self {
         let identity = format!("{name}@{}", database.path().display());
         let file_io = FileIOBuilder::new(Arc::new(factory))
-            .with_prop("feast.catalog", identity)
+            .with_prop(CATALOG_PROPERTY, identity)
             .build();
         Self {
             name: name.to_string(),
