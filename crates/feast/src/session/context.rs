@@ -17,7 +17,7 @@ use datafusion::sql::sqlparser::dialect::dialect_from_str;
 
 use super::builder::FeastContextBuilder;
 use super::prepared::{Planned, PreparedStatements};
-use super::scope::{FeastScope, FeastShared};
+use super::scope::FeastShared;
 use super::statement_catalogs::StatementCatalogs;
 use crate::functions::name_entities;
 use crate::ops::pit_join::{PitJoinRequest, pit_join};
@@ -77,12 +77,18 @@ impl FeastContext {
     /// A statement of the feature store takes effect when the returned frame is executed, once; one without a result gives a frame
     /// without columns. DataFusion's own DDL and `SET` take effect at once, as in [`SessionContext::sql`].
     pub async fn sql(&self, text: &str) -> Result<DataFrame> {
-        let (state, scope) = self.statement(is_listing(text));
+        let catalogs = self.statement_catalogs(is_listing(text));
+        let (state, scope) = catalogs.state();
         if let Some(statement) = ddl::parse(text)? {
             return Ok(DataFrame::new(state, ops::lower(statement, &scope)?));
         }
         let statement = parse_one(text, &state)?;
-        match self.prepared.plan(statement, &state).await? {
+        let planned = self.prepared.plan(statement, &state).await;
+        // A catalog that cannot be listed seems empty: what it says of that is the better answer.
+        if let Some(error) = catalogs.take_error() {
+            return Err(error);
+        }
+        match planned? {
             Planned::Done => Ok(DataFrame::new(
                 state,
                 LogicalPlanBuilder::empty(false).build()?,
@@ -125,7 +131,7 @@ impl FeastContext {
         entities: DataFrame,
         request: &PitJoinRequest,
     ) -> Result<DataFrame> {
-        let (state, scope) = self.statement(false);
+        let (state, scope) = self.statement_catalogs(false).state();
         let join = pit_join(&scope, entities.into_unoptimized_plan(), request).await?;
         Ok(DataFrame::new(
             state,
@@ -135,10 +141,10 @@ impl FeastContext {
         ))
     }
 
-    /// The session as one statement sees it.
-    fn statement(&self, listing: bool) -> (SessionState, FeastScope) {
+    /// The session's catalogs as one statement sees them.
+    fn statement_catalogs(&self, listing: bool) -> Arc<StatementCatalogs> {
         let shared = Arc::clone(&self.shared);
-        StatementCatalogs::new(self.session.state(), shared, listing, Utc::now()).state()
+        StatementCatalogs::new(self.session.state(), shared, listing, Utc::now())
     }
 }
 

@@ -101,6 +101,11 @@ impl StatementCatalogs {
         (builder.build(), scope)
     }
 
+    /// The first error of listing a catalog in this statement, if there was one.
+    pub(crate) fn take_error(&self) -> Option<DataFusionError> {
+        self.pins.take_error().map(DataFusionError::from)
+    }
+
     /// The same statement inside the text of a view.
     fn inside(&self, view: &str) -> Arc<Self> {
         let mut views = self.views.clone();

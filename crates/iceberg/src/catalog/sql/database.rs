@@ -118,14 +118,15 @@ impl Database {
             .write(true)
             .create_new(true)
             .open(&self.path);
-        if let Err(cause) = made {
+        // Closed before SQLite has locks on it.
+        made.map(drop).map_err(|cause| {
             let kind = match cause.kind() {
                 std::io::ErrorKind::AlreadyExists => ErrorKind::AlreadyExists,
                 _ => ErrorKind::Io,
             };
-            let error = Error::new(kind, format!("catalog database '{name}' cannot be created"));
-            return Err(error.with_source(cause));
-        }
+            let text = format!("catalog database '{name}' cannot be created");
+            Error::new(kind, text).with_source(cause)
+        })?;
         let connection = self.connect(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         connection
             .execute_batch(LAYOUT)

@@ -23,7 +23,7 @@ use crate::catalog::SqlCatalog;
 use crate::provider::SnapshotSelector;
 
 struct Written {
-    _folder: TempDir,
+    folder: TempDir,
     catalog: SqlCatalog,
     ident: TableIdent,
 }
@@ -54,7 +54,7 @@ async fn written(files: &[(&[i64], &[f64])]) -> Written {
         append(&catalog, &ident, vec![rows]).await.unwrap();
     }
     Written {
-        _folder: folder,
+        folder,
         catalog,
         ident,
     }
@@ -148,7 +148,7 @@ async fn an_empty_selection_of_files_gives_no_row() {
 
 /// Writes the rows of the table's only file again, in row groups of `rows`.
 fn regroup(written: &Written, rows: usize) {
-    let data = written._folder.path().join("w/ns/t/data");
+    let data = written.folder.path().join("w/ns/t/data");
     let file = std::fs::read_dir(data).unwrap().next().unwrap();
     let path = file.unwrap().path();
     let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(&path).unwrap()).unwrap();
