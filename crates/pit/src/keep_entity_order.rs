@@ -10,6 +10,8 @@ use std::sync::Arc;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Result, Statistics};
 use datafusion::config::ConfigOptions;
+use datafusion::datasource::physical_plan::FileScanConfig;
+use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::coop::CooperativeExec;
@@ -85,13 +87,19 @@ fn seal(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPla
         .into_iter()
         .map(Arc::clone)
         .collect::<Vec<_>>();
-    if children[0].children().is_empty() || !reads_in_order(&children[0]) {
+    if splits_in_order(&children[0]) || !reads_in_order(&children[0]) {
         return Ok(Transformed::no(plan));
     }
     children[0] = Arc::new(SealedExec {
         plan: Arc::clone(&children[0]),
     });
     Ok(Transformed::yes(plan.with_new_children(children)?))
+}
+
+/// A scan of files is split into ranges that follow one another; one of memory is dealt out by size.
+fn splits_in_order(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    let source = plan.as_any().downcast_ref::<DataSourceExec>();
+    source.is_some_and(|source| source.data_source().as_any().is::<FileScanConfig>())
 }
 
 fn unseal(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
