@@ -3,7 +3,7 @@
 
 //! The join's operator over tables in memory: build, probe and gather without any scan.
 //!
-//! `cargo bench --bench pit_join`. Throughput is feature rows a second.
+//! `cargo bench --workspace --bench pit_join`. Throughput is feature rows a second.
 
 #![expect(
     clippy::unwrap_used,
