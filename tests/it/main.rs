@@ -13,6 +13,7 @@
 mod bare;
 mod feast_cases;
 mod invariants;
+mod listing;
 mod pit_oracle;
 mod place;
 mod reference;

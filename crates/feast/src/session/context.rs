@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use chrono::Utc;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DataFusionError, Result, plan_err};
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::SessionState;
@@ -77,7 +78,8 @@ impl FeastContext {
     /// A statement of the feature store takes effect when the returned frame is executed, once; one without a result gives a frame
     /// without columns. DataFusion's own DDL and `SET` take effect at once, as in [`SessionContext::sql`].
     pub async fn sql(&self, text: &str) -> Result<DataFrame> {
-        let catalogs = self.statement_catalogs(is_listing(text));
+        let listing = is_listing(text);
+        let catalogs = self.statement_catalogs(listing);
         let (state, scope) = catalogs.state();
         if let Some(statement) = ddl::parse(text)? {
             return Ok(DataFrame::new(state, ops::lower(statement, &scope)?));
@@ -96,7 +98,16 @@ impl FeastContext {
             Planned::Plan(plan) if runs_in_session(&plan) => {
                 self.session.execute_logical_plan(*plan).await
             }
-            Planned::Plan(plan) => Ok(DataFrame::new(state, *plan)),
+            Planned::Plan(plan) => {
+                let only_lists = only_lists(&plan);
+                let frame = DataFrame::new(state, *plan);
+                if only_lists {
+                    // Catalogs are listed while the plan runs, where one that cannot be would seem empty. It has no
+                    // effects, and tables it loads are loaded once a statement.
+                    frame.clone().collect().await?;
+                }
+                catalogs.take_error().map_or(Ok(frame), Err)
+            }
         }
     }
 
@@ -153,6 +164,27 @@ impl FeastContext {
 fn is_listing(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     text.contains("information_schema") || text.trim_start().starts_with("show")
+}
+
+/// Whether a plan reads the information schema and nothing else.
+fn only_lists(plan: &LogicalPlan) -> bool {
+    let (mut lists, mut other) = (false, false);
+    let visited = plan.apply(|node| {
+        match node {
+            LogicalPlan::TableScan(scan) => match scan.table_name.schema() {
+                Some("information_schema") => lists = true,
+                _ => other = true,
+            },
+            LogicalPlan::Copy(_)
+            | LogicalPlan::Dml(_)
+            | LogicalPlan::Ddl(_)
+            | LogicalPlan::Statement(_)
+            | LogicalPlan::Extension(_) => other = true,
+            _ => {}
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    visited.is_ok() && lists && !other
 }
 
 fn parse_one(text: &str, state: &SessionState) -> Result<Statement> {
