@@ -310,14 +310,16 @@ impl ExecutionPlan for PitJoinExec {
         parent_filters: Vec<Arc<dyn PhysicalExpr>>,
         config: &ConfigOptions,
     ) -> Result<FilterDescription> {
-        let entity_columns = (0..self.entity.schema().fields().len()).collect();
-        let mut description = FilterDescription::new().with_child(
-            ChildFilterDescription::from_child_with_allowed_indices(
+        // A filter below a fetch would let other rows be the first ones.
+        let entity = match self.fetch {
+            Some(_) => ChildFilterDescription::all_unsupported(&parent_filters),
+            None => ChildFilterDescription::from_child_with_allowed_indices(
                 &parent_filters,
-                entity_columns,
+                (0..self.entity.schema().fields().len()).collect(),
                 &self.entity,
             )?,
-        );
+        };
+        let mut description = FilterDescription::new().with_child(entity);
         for filter in &self.filters {
             let mut child = ChildFilterDescription::all_unsupported(&parent_filters);
             if phase == FilterPushdownPhase::Post && config.optimizer.enable_dynamic_filter_pushdown
