@@ -134,7 +134,7 @@ fn install_rules(builder: &mut SessionStateBuilder) {
         .physical_optimizers()
         .get_or_insert_with(PhysicalOptimizer::new)
         .rules;
-    physical.insert(0, Arc::new(ChooseIcebergScan));
+    physical.insert(0, Arc::new(ChooseIcebergScan::default()));
     insert_before(
         physical,
         "EnforceDistribution",

@@ -13,6 +13,7 @@ use iceberg::{Catalog, NamespaceIdent};
 use super::names;
 use super::pins::StatementPins;
 use super::schema::IcebergSchemaProvider;
+use crate::cache::IcebergCaches;
 
 /// An Iceberg catalog as a DataFusion catalog.
 ///
@@ -27,6 +28,7 @@ pub struct IcebergCatalogProvider {
     catalog: Arc<dyn Catalog>,
     name: Arc<str>,
     pins: Option<Arc<StatementPins>>,
+    caches: Arc<IcebergCaches>,
 }
 
 impl IcebergCatalogProvider {
@@ -36,7 +38,14 @@ impl IcebergCatalogProvider {
             catalog,
             name: name.into(),
             pins: None,
+            caches: Arc::default(),
         }
+    }
+
+    /// Keeps immutable files in `caches`, which other catalogs may share.
+    #[must_use]
+    pub fn with_caches(self, caches: Arc<IcebergCaches>) -> Self {
+        Self { caches, ..self }
     }
 
     /// The same catalog for one statement.
@@ -99,6 +108,7 @@ impl CatalogProvider for IcebergCatalogProvider {
             Arc::clone(&self.name),
             namespace,
             self.pins.clone(),
+            Arc::clone(&self.caches),
         )))
     }
 }

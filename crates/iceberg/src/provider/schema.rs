@@ -18,6 +18,7 @@ use super::broken::BrokenTable;
 use super::names;
 use super::pins::StatementPins;
 use super::table::{IcebergTableProvider, SnapshotSelector};
+use crate::cache::IcebergCaches;
 use crate::error::{Error, ErrorKind, Result};
 use crate::storage::TableStorage;
 
@@ -32,6 +33,7 @@ pub struct IcebergSchemaProvider {
     catalog_name: Arc<str>,
     namespace: NamespaceIdent,
     pins: Option<Arc<StatementPins>>,
+    caches: Arc<IcebergCaches>,
 }
 
 impl IcebergSchemaProvider {
@@ -40,12 +42,14 @@ impl IcebergSchemaProvider {
         catalog_name: Arc<str>,
         namespace: NamespaceIdent,
         pins: Option<Arc<StatementPins>>,
+        caches: Arc<IcebergCaches>,
     ) -> Self {
         Self {
             catalog,
             catalog_name,
             namespace,
             pins,
+            caches,
         }
     }
 
@@ -84,7 +88,8 @@ impl IcebergSchemaProvider {
     }
 
     fn provider(&self, table: Table) -> DataFusionResult<IcebergTableProvider> {
-        let storage = Arc::new(TableStorage::for_table(&table));
+        let storage = TableStorage::for_table(&table).with_caches(Arc::clone(&self.caches));
+        let storage = Arc::new(storage);
         IcebergTableProvider::try_new(table, storage, SnapshotSelector::Current)
     }
 

@@ -13,7 +13,7 @@ mod summary;
 
 pub(crate) use build::{ScanRequest, build_scan};
 pub use exec::IcebergScanExec;
-pub use rule::ChooseIcebergScan;
+pub use rule::{ChooseIcebergScan, ScanMode};
 pub use source::IcebergParquetSource;
 pub use summary::ScanSummary;
 

@@ -37,7 +37,7 @@ fn sessions() -> Vec<SessionContext> {
         .set_bool("datafusion.execution.parquet.pushdown_filters", true);
     let with_rule = |config: SessionConfig| {
         let mut rules = PhysicalOptimizer::new().rules;
-        rules.insert(0, Arc::new(ChooseIcebergScan));
+        rules.insert(0, Arc::new(ChooseIcebergScan::default()));
         let state = SessionStateBuilder::new_with_default_features()
             .with_config(config)
             .with_physical_optimizer_rules(rules)

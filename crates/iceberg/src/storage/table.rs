@@ -16,6 +16,7 @@ use object_store::path::Path;
 
 use super::file_io_store::FileIoStore;
 use super::location::split_scheme;
+use crate::cache::IcebergCaches;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The storage of one table.
@@ -25,6 +26,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub struct TableStorage {
     file_io: FileIO,
     identity: u64,
+    caches: Arc<IcebergCaches>,
     opened: Mutex<HashMap<String, OpenedStore>>,
 }
 
@@ -44,8 +46,25 @@ impl TableStorage {
         Self {
             file_io,
             identity: hasher.finish(),
+            caches: Arc::default(),
             opened: Mutex::default(),
         }
+    }
+
+    /// Keeps immutable files in `caches`, which other tables share.
+    #[must_use]
+    pub fn with_caches(self, caches: Arc<IcebergCaches>) -> Self {
+        Self { caches, ..self }
+    }
+
+    /// Where immutable files are kept.
+    pub(crate) fn caches(&self) -> &Arc<IcebergCaches> {
+        &self.caches
+    }
+
+    /// Tells apart tables whose files are not read with the same credentials.
+    pub(crate) fn identity(&self) -> u64 {
+        self.identity
     }
 
     /// Where `location`, a file of the table as its metadata names it, is to be read: the URL to
