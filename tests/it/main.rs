@@ -12,10 +12,13 @@
 
 mod bare;
 mod feast_cases;
+mod foreign_scan;
+mod iceberg;
 mod invariants;
 mod listing;
 mod pit_oracle;
 mod place;
 mod reference;
+mod services;
 mod slt;
 mod tables;

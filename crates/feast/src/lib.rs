@@ -43,5 +43,7 @@ mod views;
 
 pub use feast_iceberg::CatalogOptions;
 pub use ops::pit_join::{AsOf, PitJoinRequest};
-pub use session::{FeastContext, FeastContextBuilder, FeastOptions, SessionStateBuilderExt};
+pub use session::{
+    FeastContext, FeastContextBuilder, FeastOptions, FeastSettings, SessionStateBuilderExt,
+};
 pub use statement::{StatementText, split_statements};

@@ -29,6 +29,11 @@ pub enum ErrorKind {
     Locked,
     /// Somebody else committed first.
     Conflict,
+    /// A catalog or a store refuses the credentials, or what they may do.
+    Denied,
+    /// A change was sent, and whether it was made is not known. Repeating it may make it twice, and
+    /// files that it may have put into the table must be kept.
+    OutcomeUnknown,
     /// Legal, but not supported by this version.
     Unsupported,
     /// A file exists but its contents are not what they must be.
@@ -138,9 +143,11 @@ impl From<Error> for iceberg::Error {
             ErrorKind::Unsupported => iceberg::ErrorKind::FeatureUnsupported,
             ErrorKind::Invalid => iceberg::ErrorKind::PreconditionFailed,
             ErrorKind::Damaged => iceberg::ErrorKind::DataInvalid,
-            ErrorKind::NotACatalog | ErrorKind::Locked | ErrorKind::Io => {
-                iceberg::ErrorKind::Unexpected
-            }
+            ErrorKind::NotACatalog
+            | ErrorKind::Locked
+            | ErrorKind::Denied
+            | ErrorKind::OutcomeUnknown
+            | ErrorKind::Io => iceberg::ErrorKind::Unexpected,
         };
         iceberg_error(kind, error)
     }

@@ -6,19 +6,24 @@
 pub mod append;
 mod cache;
 mod catalog;
+mod deletes;
 mod error;
+mod metadata_tables;
 mod plan;
 mod provider;
 mod scan;
 mod schema;
 mod storage;
+mod write;
 
-pub use cache::{CacheKind, CacheLimits, IcebergCaches};
+pub use cache::{CacheKind, CacheLimits, CacheUsage, CachedFile, IcebergCaches};
 pub use catalog::{CatalogOptions, SqlCatalog, connect};
 pub use error::{Error, ErrorKind, Result};
+pub use metadata_tables::{IcebergMetadataTable, MetadataTableKind};
 pub use provider::{
-    BrokenTable, IcebergCatalogProvider, IcebergSchemaProvider, IcebergTableProvider,
+    BrokenTable, IcebergCatalogProvider, IcebergSchemaProvider, IcebergTableProvider, OpenOptions,
     SnapshotSelector, StatementPins,
 };
-pub use scan::{ScanMode, ChooseIcebergScan, IcebergParquetSource, IcebergScanExec, ScanSummary};
+pub use scan::{ChooseIcebergScan, IcebergParquetSource, IcebergScanExec, ScanMode, ScanSummary};
 pub use storage::{ObjectStorageFactory, TableStorage};
+pub use write::{CheckIcebergInsert, IcebergInsertExec, NewIcebergTable, TableDefinition};

@@ -9,12 +9,21 @@
 //! - [`define`]: the SQL text of definitions and of a `feast_pit_join` call.
 //! - [`compare`]: exact comparison of result batches, with a readable difference.
 //! - [`lock`]: a database that is being written to.
+//! - [`manifests`]: the metadata of a table of very many files.
 //! - [`relocate`]: fixtures that other engines wrote, copied to where a test can read them.
+//! - [`tables`]: seeded random Iceberg tables, with a model that knows their rows.
+//! - [`canonical`]: values in the form of the fixtures' `expected.json`.
+//! - [`faults`]: object stores that fail, lie, dawdle or hang, under an Iceberg `FileIO`.
 
+pub mod canonical;
 pub mod cases;
 pub mod compare;
 pub mod define;
+mod dice;
+pub mod faults;
 pub mod lock;
+pub mod manifests;
 pub mod oracle;
 pub mod relocate;
 pub mod scenario;
+pub mod tables;

@@ -8,9 +8,11 @@
 //! SQL that parses back to the same statement, which is what `SHOW CREATE` shows.
 
 mod catalog;
+mod create_table;
 mod cursor;
 mod display;
 mod entity;
+mod explain_clause;
 mod feature_service;
 mod feature_view;
 mod nearest;
@@ -21,10 +23,12 @@ mod types;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use create_table::{named_table, parse_create_table};
 pub(crate) use cursor::alternatives;
 pub(crate) use display::quoted_name;
 #[cfg(test)]
 use display::ttl_text;
+pub(crate) use explain_clause::ExplainClause;
 pub(crate) use feature_view::parse_ttl;
 pub(crate) use nearest::{did_you_mean, suggestion};
 pub(crate) use parse::parse;

@@ -6,6 +6,7 @@
 use datafusion::common::Result;
 
 use super::cursor::{Cursor, alternatives};
+use super::explain_clause::ExplainClause;
 use super::nearest::nearest;
 use super::{
     CreateMode, Describe, Drop, Explain, ObjectKind, Properties, Show, ShowCreate, ShowKind,
@@ -17,36 +18,18 @@ pub(crate) fn parse(text: &str) -> Result<Option<Statement>> {
     let Some(mut cursor) = Cursor::new(text) else {
         return Ok(None);
     };
-    let Some((analyze, verbose, format, words)) = explain(&cursor) else {
+    let Some((explain, words)) = ExplainClause::read(&cursor) else {
         return statement(&mut cursor);
     };
     cursor.skip(words);
     Ok(statement(&mut cursor)?.map(|statement| {
         Statement::Explain(Explain {
-            analyze,
-            verbose,
-            format,
+            analyze: explain.analyze,
+            verbose: explain.verbose,
+            format: explain.format,
             statement: Box::new(statement),
         })
     }))
-}
-
-/// `EXPLAIN [ANALYZE] [VERBOSE] [FORMAT format]`, and how many words it is.
-fn explain(cursor: &Cursor) -> Option<(bool, bool, Option<String>, usize)> {
-    if !cursor.at(0, "EXPLAIN") {
-        return None;
-    }
-    let mut words = 1;
-    let analyze = cursor.at(words, "ANALYZE");
-    words += usize::from(analyze);
-    let verbose = cursor.at(words, "VERBOSE");
-    words += usize::from(verbose);
-    let format = cursor
-        .at(words, "FORMAT")
-        .then(|| cursor.word(words + 1))
-        .flatten();
-    words += if format.is_some() { 2 } else { 0 };
-    Some((analyze, verbose, format.map(str::to_owned), words))
 }
 
 fn statement(cursor: &mut Cursor) -> Result<Option<Statement>> {

@@ -4,15 +4,18 @@
 //! The functions of the SQL surface: their arguments and how they reach `ops`.
 
 mod arguments;
+mod modifiers;
 mod name_entities;
 mod pit_join_function;
 mod pit_join_table;
 mod relation_planner;
+mod time_travel;
 
 use std::sync::Arc;
 
 use datafusion::catalog::TableFunction;
 
+pub(crate) use modifiers::RefuseModifiers;
 pub(crate) use name_entities::name_entities;
 pub(crate) use pit_join_table::PitJoinTable;
 pub(crate) use relation_planner::FeastRelationPlanner;

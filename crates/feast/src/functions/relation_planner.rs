@@ -16,6 +16,7 @@ use super::PIT_JOIN;
 use super::arguments::{Argument, arguments, folded, literal};
 use super::name_entities::is_function;
 use super::pit_join_function::{named_entities, read_options, scan};
+use super::time_travel::plan_version;
 use crate::ddl::did_you_mean;
 use crate::ops::pit_join::{OPTIONS, PitJoinRequest, pit_join};
 use crate::ops::{FunctionSignature, function_signatures};
@@ -245,6 +246,10 @@ impl RelationPlanner for FeastRelationPlanner {
         relation: TableFactor,
         context: &mut dyn RelationPlannerContext,
     ) -> Result<RelationPlanning> {
+        let relation = match plan_version(&self.scope, relation, context)? {
+            RelationPlanning::Original(relation) => *relation,
+            planned => return Ok(planned),
+        };
         let TableFactor::Table {
             name,
             args: Some(call),

@@ -15,39 +15,58 @@ use datafusion::catalog::{TableFunction, TableFunctionImpl, TableProvider};
 use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::logical_expr::Expr;
 
+use super::iceberg_scan::{IcebergScan, iceberg_scan};
 use super::lower::registry_list;
 use super::pit_join::entries;
 use super::{Apply, BoundOperation, List, OpTableProvider, Operation};
 use crate::ddl::{self, ObjectKind, alternatives};
-use crate::session::FeastScope;
+use crate::session::{FeastScope, wait};
 
 /// A parameter of a table function.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Parameter {
     /// The name, for `name => value`.
     pub(crate) name: &'static str,
-    /// Whether it may be left out, which means `false`.
-    optional: bool,
+    left_out: LeftOut,
+}
+
+/// What it means to leave an argument out.
+#[derive(Debug, Clone, Copy)]
+enum LeftOut {
+    Refused,
+    False,
+    Null,
 }
 
 impl Parameter {
     /// What it is when it is left out; `None` when it must be given.
     pub(crate) fn default(&self) -> Option<ScalarValue> {
-        self.optional.then_some(ScalarValue::Boolean(Some(false)))
+        match self.left_out {
+            LeftOut::Refused => None,
+            LeftOut::False => Some(ScalarValue::Boolean(Some(false))),
+            LeftOut::Null => Some(ScalarValue::Null),
+        }
     }
 }
 
 const fn required(name: &'static str) -> Parameter {
     Parameter {
         name,
-        optional: false,
+        left_out: LeftOut::Refused,
     }
 }
 
 const fn flag(name: &'static str) -> Parameter {
     Parameter {
         name,
-        optional: true,
+        left_out: LeftOut::False,
+    }
+}
+
+const fn optional(name: &'static str) -> Parameter {
+    Parameter {
+        name,
+        left_out: LeftOut::Null,
     }
 }
 
@@ -66,9 +85,10 @@ impl Display for FunctionSignature {
         let parameters = self
             .parameters
             .iter()
-            .map(|parameter| match parameter.optional {
-                true => format!("{} => false", parameter.name),
-                false => parameter.name.to_owned(),
+            .map(|parameter| match parameter.left_out {
+                LeftOut::Refused => parameter.name.to_owned(),
+                LeftOut::False => format!("{} => false", parameter.name),
+                LeftOut::Null => format!("{} => NULL", parameter.name),
             });
         write!(
             f,
@@ -87,6 +107,7 @@ enum Verb {
     Describe,
     ShowCreate,
     List(List),
+    IcebergScan,
 }
 
 const fn signature(
@@ -136,6 +157,18 @@ const SIGNATURES: &[FunctionSignature] = &[
         &[],
     ),
     signature("feast_data_sources", Verb::List(List::DataSources), &[]),
+    signature(
+        "iceberg_scan",
+        Verb::IcebergScan,
+        &[
+            required("location"),
+            optional("snapshot_id"),
+            optional("ref"),
+            optional("as_of"),
+            flag("allow_moved_paths"),
+            flag("path"),
+        ],
+    ),
 ];
 
 /// The functions of this module.
@@ -173,23 +206,40 @@ impl TableFunctionImpl for OpFunction {
                 arguments.len()
             );
         }
-        let effect = match self.operation(arguments)? {
-            Ok(operation) => Arc::new(BoundOperation {
+        let effect = match self.meaning(arguments)? {
+            Meaning::Operation(operation) => Arc::new(BoundOperation {
                 operation,
                 scope: self.scope.clone(),
                 silent: false,
             }),
-            Err(list) => registry_list(&self.scope, list, None),
+            Meaning::List(list) => registry_list(&self.scope, list, None),
+            Meaning::IcebergScan(scan) => return wait(iceberg_scan(&self.scope, &scan)),
         };
         Ok(Arc::new(OpTableProvider::new(effect)))
     }
 }
 
+/// What a call means.
+enum Meaning {
+    Operation(Operation),
+    List(List),
+    IcebergScan(IcebergScan),
+}
+
 impl OpFunction {
-    /// The operation that a call means, or the list.
-    fn operation(&self, arguments: &[Expr]) -> Result<Result<Operation, List>> {
-        Ok(Ok(match self.signature.verb {
-            Verb::List(list) => return Ok(Err(list)),
+    fn meaning(&self, arguments: &[Expr]) -> Result<Meaning> {
+        Ok(Meaning::Operation(match self.signature.verb {
+            Verb::List(list) => return Ok(Meaning::List(list)),
+            Verb::IcebergScan => {
+                return Ok(Meaning::IcebergScan(IcebergScan {
+                    location: self.text(arguments, 0)?,
+                    snapshot_id: self.value(arguments, 1)?.clone(),
+                    reference: self.value(arguments, 2)?.clone(),
+                    as_of: self.value(arguments, 3)?.clone(),
+                    allow_moved_paths: self.flag(arguments, 4)?,
+                    path: self.flag(arguments, 5)?,
+                }));
+            }
             Verb::Apply => Operation::Apply(Apply {
                 definitions: self.text(arguments, 0)?,
                 dry_run: self.flag(arguments, 1)?,

@@ -12,7 +12,7 @@ use datafusion::logical_expr::{ExplainOption, LogicalPlan, LogicalPlanBuilder};
 use super::list::List;
 use super::operation::{BoundOperation, Operation, RegistryList};
 use super::provider::{Effect, OpTableProvider};
-use crate::ddl::{Explain, Statement};
+use crate::ddl::{Explain, ExplainClause, Statement};
 use crate::session::FeastScope;
 
 /// The plan whose execution does what the statement says.
@@ -54,19 +54,29 @@ pub(super) fn registry_list(
     })
 }
 
-fn plan(name: &str, effect: Arc<dyn Effect>) -> Result<LogicalPlan> {
+/// The plan that does `effect`.
+pub(super) fn plan(name: &str, effect: Arc<dyn Effect>) -> Result<LogicalPlan> {
     let source = provider_as_source(Arc::new(OpTableProvider::new(effect)));
     LogicalPlanBuilder::scan(name, source, None)?.build()
 }
 
 fn explain(statement: Explain, scope: &FeastScope) -> Result<LogicalPlan> {
+    let clause = ExplainClause {
+        analyze: statement.analyze,
+        verbose: statement.verbose,
+        format: statement.format,
+    };
+    explained(lower(*statement.statement, scope)?, &clause)
+}
+
+/// The plan that shows another one.
+pub(super) fn explained(inner: LogicalPlan, clause: &ExplainClause) -> Result<LogicalPlan> {
     let mut option = ExplainOption::default()
-        .with_verbose(statement.verbose)
-        .with_analyze(statement.analyze);
-    if let Some(format) = &statement.format {
+        .with_verbose(clause.verbose)
+        .with_analyze(clause.analyze);
+    if let Some(format) = &clause.format {
         option = option.with_format(format.parse::<ExplainFormat>()?);
     }
-    let inner = lower(*statement.statement, scope)?;
     LogicalPlanBuilder::from(inner)
         .explain_option_format(option)?
         .build()

@@ -22,6 +22,7 @@ use super::scope::FeastShared;
 use super::statement_catalogs::StatementCatalogs;
 use crate::functions::name_entities;
 use crate::ops::pit_join::{PitJoinRequest, pit_join};
+use crate::statement::tokens;
 use crate::{ddl, ops};
 
 /// A session with a feature store in it.
@@ -83,6 +84,13 @@ impl FeastContext {
         let (state, scope) = catalogs.state();
         if let Some(statement) = ddl::parse(text)? {
             return Ok(DataFrame::new(state, ops::lower(statement, &scope)?));
+        }
+        let created = Box::pin(ops::create_table(text, &state, &scope)).await;
+        if let Some(error) = catalogs.take_error() {
+            return Err(error);
+        }
+        if let Some(plan) = created? {
+            return Ok(DataFrame::new(state, plan));
         }
         let statement = parse_one(text, &state)?;
         let planned = self.prepared.plan(statement, &state).await;
@@ -187,13 +195,15 @@ fn only_lists(plan: &LogicalPlan) -> bool {
     visited.is_ok() && lists && !other
 }
 
-fn parse_one(text: &str, state: &SessionState) -> Result<Statement> {
+/// The one statement that a text is.
+pub(crate) fn parse_one(text: &str, state: &SessionState) -> Result<Statement> {
     let options = state.config_options();
     let dialect = &options.sql_parser.dialect;
     let Some(parser) = dialect_from_str(dialect) else {
         return plan_err!("unknown SQL dialect {dialect}");
     };
-    let mut statements = DFParserBuilder::new(text)
+    let tokens = tokens(text, parser.as_ref())?;
+    let mut statements = DFParserBuilder::new(tokens)
         .with_dialect(parser.as_ref())
         .with_recursion_limit(options.sql_parser.recursion_limit)
         .build()?
@@ -209,7 +219,7 @@ fn parse_one(text: &str, state: &SessionState) -> Result<Statement> {
 }
 
 /// Plans a statement of DataFusion's grammar.
-pub(super) async fn plan(
+pub(crate) async fn plan(
     mut statement: Statement,
     state: &SessionState,
 ) -> Result<LogicalPlan, DataFusionError> {

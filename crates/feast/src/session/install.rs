@@ -9,6 +9,7 @@ use std::sync::{Arc, RwLock};
 use datafusion::catalog::{CatalogProviderList, MemoryCatalogProviderList, TableFunction};
 use datafusion::common::Result;
 use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::logical_expr::planner::RelationPlanner;
 use datafusion::optimizer::OptimizerRule;
 use datafusion::optimizer::optimizer::Optimizer;
@@ -19,7 +20,8 @@ use feast_registry::{InMemoryRegistryStore, RegistryStore};
 
 use super::query_planner::FeastQueryPlanner;
 use super::scope::{FeastScope, FeastShared};
-use crate::functions::{FeastRelationPlanner, table_functions};
+use super::settings::FeastSettings;
+use crate::functions::{FeastRelationPlanner, RefuseModifiers, table_functions};
 use crate::ops::RegistryHandle;
 use crate::views::FeastCatalog;
 
@@ -89,16 +91,19 @@ pub(super) fn install(
     });
     let catalogs = Arc::clone(catalogs);
     let runtime = Arc::clone(builder.runtime_env().get_or_insert_with(Default::default));
-    let config = builder
-        .config()
-        .get_or_insert_with(Default::default)
-        .clone();
+    let config = builder.config().get_or_insert_with(Default::default);
+    let settings = &mut config.options_mut().extensions;
+    if settings.get::<FeastSettings>().is_none() {
+        settings.insert(FeastSettings::default());
+    }
+    let config = config.clone();
     let shared = Arc::new(FeastShared {
         registry: RegistryHandle::new(options.registry),
         project: options.project,
         catalogs: Arc::clone(&catalogs),
         attached: RwLock::new(BTreeMap::new()),
         runtime,
+        caches: Arc::default(),
     });
     catalogs.register_catalog(
         "feast".to_owned(),
@@ -110,7 +115,7 @@ pub(super) fn install(
         .iter()
         .any(|rule| rule.name() == PushFilterThroughPitJoin::default().name())
     {
-        install_rules(builder);
+        install_rules(builder, &shared.runtime);
     }
 
     let planner = FeastQueryPlanner::new(builder.query_planner().take());
@@ -122,7 +127,7 @@ pub(super) fn install(
 }
 
 /// Our rules, each in its place among DataFusion's.
-fn install_rules(builder: &mut SessionStateBuilder) {
+fn install_rules(builder: &mut SessionStateBuilder, runtime: &Arc<RuntimeEnv>) {
     let rules = &mut builder.optimizer().get_or_insert_with(Optimizer::new).rules;
     insert_before(
         rules,
@@ -134,7 +139,8 @@ fn install_rules(builder: &mut SessionStateBuilder) {
         .physical_optimizers()
         .get_or_insert_with(PhysicalOptimizer::new)
         .rules;
-    physical.insert(0, Arc::new(ChooseIcebergScan::default()));
+    let choose = ChooseIcebergScan::new(FeastSettings::scan_mode);
+    physical.insert(0, Arc::new(choose.with_runtime_env(Arc::clone(runtime))));
     insert_before(
         physical,
         "EnforceDistribution",
@@ -163,6 +169,9 @@ pub(super) fn bind_functions(builder: &mut SessionStateBuilder, scope: &FeastSco
         0,
         Arc::new(FeastRelationPlanner::new(scope.clone())) as Arc<dyn RelationPlanner>,
     );
+    if scope.is_statement() {
+        planners.push(Arc::new(RefuseModifiers));
+    }
 }
 
 fn insert_before<R: ?Sized>(

@@ -11,11 +11,14 @@ mod path_tables;
 mod prepared;
 mod query_planner;
 mod scope;
+mod settings;
 mod statement_catalogs;
 
 pub(crate) use bridge::wait;
 pub use builder::FeastContextBuilder;
 pub use context::FeastContext;
+pub(crate) use context::{parse_one, plan};
 pub use install::{FeastOptions, SessionStateBuilderExt};
 pub(crate) use path_tables::is_path;
 pub(crate) use scope::{FeastScope, FeastShared};
+pub use settings::FeastSettings;

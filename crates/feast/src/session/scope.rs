@@ -3,9 +3,9 @@
 
 //! What one statement sees: definitions, catalogs, files, the time it started.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
 use datafusion::catalog::{CatalogProviderList, TableProvider};
@@ -14,9 +14,11 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::ResolvedTableReference;
 use feast_iceberg::{
-    CatalogOptions, IcebergCatalogProvider, IcebergTableProvider, SnapshotSelector,
+    CatalogOptions, IcebergCaches, IcebergCatalogProvider, IcebergTableProvider, OpenOptions,
+    SnapshotSelector,
 };
 use feast_registry::{DataSource, Source};
+use tokio::sync::OnceCell;
 
 use super::path_tables::PathTables;
 use crate::ops::RegistryHandle;
@@ -30,6 +32,8 @@ pub(crate) struct FeastShared {
     /// How the Iceberg catalogs among them were attached.
     pub(crate) attached: RwLock<BTreeMap<String, CatalogOptions>>,
     pub(crate) runtime: Arc<RuntimeEnv>,
+    /// The files of Iceberg tables that never change.
+    pub(crate) caches: Arc<IcebergCaches>,
 }
 
 /// One statement's view of the session. Cheap to clone.
@@ -39,8 +43,25 @@ pub(crate) struct FeastScope {
     /// The catalogs as this statement sees them: one version of each Iceberg table.
     catalogs: Arc<dyn CatalogProviderList>,
     config: SessionConfig,
-    /// When the statement started; none in a session whose statements are not told apart.
-    started: Option<DateTime<Utc>>,
+    /// The statement; none in a session whose statements are not told apart.
+    statement: Option<Statement>,
+}
+
+/// One statement: when it started, and the tables it opened by their location, which it sees in one version each.
+#[derive(Clone)]
+pub(crate) struct Statement {
+    started: DateTime<Utc>,
+    opened: Arc<Mutex<HashMap<String, Arc<OnceCell<IcebergTableProvider>>>>>,
+}
+
+impl Statement {
+    /// A statement that starts now.
+    pub(crate) fn new(started: DateTime<Utc>) -> Self {
+        Self {
+            started,
+            opened: Arc::default(),
+        }
+    }
 }
 
 // Catalogs hold what they share with the scope: printing them would not end.
@@ -65,13 +86,13 @@ impl FeastScope {
         shared: Arc<FeastShared>,
         catalogs: Arc<dyn CatalogProviderList>,
         config: SessionConfig,
-        started: Option<DateTime<Utc>>,
+        statement: Option<Statement>,
     ) -> Self {
         Self {
             shared,
             catalogs,
             config,
-            started,
+            statement,
         }
     }
 
@@ -85,7 +106,12 @@ impl FeastScope {
 
     /// When the statement started, or now where that is not known.
     pub(crate) fn now(&self) -> DateTime<Utc> {
-        self.started.unwrap_or_else(Utc::now)
+        self.statement.as_ref().map_or_else(Utc::now, |s| s.started)
+    }
+
+    /// Whether this is one statement of a context of ours.
+    pub(crate) fn is_statement(&self) -> bool {
+        self.statement.is_some()
     }
 
     pub(crate) fn path_tables(&self) -> PathTables {
@@ -196,6 +222,39 @@ impl FeastScope {
         }
     }
 
+    /// The Iceberg table whose metadata is at a location. A statement sees one version of it.
+    pub(crate) async fn open_iceberg(
+        &self,
+        location: &str,
+        options: OpenOptions,
+    ) -> Result<Arc<dyn TableProvider>> {
+        let options = OpenOptions {
+            caches: Arc::clone(&self.shared.caches),
+            ..options
+        };
+        let Some(statement) = &self.statement else {
+            let table = IcebergTableProvider::open(location, options).await?;
+            return Ok(Arc::new(table));
+        };
+        let (moved, path) = (options.allow_moved_paths, options.path_column);
+        let cell = {
+            let mut opened = statement
+                .opened
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let key = format!("{moved} {path} {location}");
+            Arc::clone(opened.entry(key).or_default())
+        };
+        let at = options.at.clone();
+        let current = OpenOptions {
+            at: SnapshotSelector::Current,
+            ..options
+        };
+        let open = || IcebergTableProvider::open(location, current);
+        let table = cell.get_or_try_init(open).await?;
+        Ok(Arc::new(table.at(at)?))
+    }
+
     /// How an Iceberg catalog of this name was attached.
     pub(crate) fn catalog_options(&self, name: &str) -> Option<CatalogOptions> {
         self.shared
@@ -221,8 +280,8 @@ impl FeastScope {
                 "catalog {name} exists already; choose another name or say IF NOT EXISTS"
             );
         }
-        let catalog = feast_iceberg::connect(&options).await?;
-        let provider = IcebergCatalogProvider::new(catalog, &name);
+        let provider = IcebergCatalogProvider::connect(&options).await?;
+        let provider = provider.with_caches(Arc::clone(&self.shared.caches));
         self.shared
             .catalogs
             .register_catalog(name.clone(), Arc::new(provider));

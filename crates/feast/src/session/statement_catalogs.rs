@@ -24,7 +24,7 @@ use feast_iceberg::{IcebergCatalogProvider, StatementPins};
 
 use super::install::bind_functions;
 use super::path_tables::PathTables;
-use super::scope::{FeastScope, FeastShared};
+use super::scope::{FeastScope, FeastShared, Statement};
 
 /// The catalogs of one statement.
 pub(crate) struct StatementCatalogs {
@@ -35,7 +35,7 @@ pub(crate) struct StatementCatalogs {
     /// The session as the statement found it, for planning views.
     base: SessionState,
     shared: Arc<FeastShared>,
-    now: DateTime<Utc>,
+    statement: Statement,
     /// The views whose text is being planned, and those met again in it.
     views: Vec<String>,
     met_again: Arc<Mutex<HashSet<String>>>,
@@ -73,7 +73,7 @@ impl StatementCatalogs {
             paths,
             base,
             shared,
-            now,
+            statement: Statement::new(now),
             views: Vec::new(),
             met_again: Arc::default(),
             this: Weak::clone(this),
@@ -93,7 +93,7 @@ impl StatementCatalogs {
             Arc::clone(&self.shared),
             Arc::clone(&catalogs),
             self.base.config().clone(),
-            Some(self.now),
+            Some(self.statement.clone()),
         );
         let mut builder =
             SessionStateBuilder::new_from_existing(self.base.clone()).with_catalog_list(catalogs);
@@ -117,7 +117,7 @@ impl StatementCatalogs {
             paths: self.paths.clone(),
             base: self.base.clone(),
             shared: Arc::clone(&self.shared),
-            now: self.now,
+            statement: self.statement.clone(),
             views,
             met_again: Arc::clone(&self.met_again),
             this: Weak::clone(this),

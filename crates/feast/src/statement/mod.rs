@@ -7,10 +7,12 @@
 //! identifier (`"…"`, `` `…` ``) or a comment (`-- …`, `/* … */`, which nest). Comments before a
 //! statement are left out; those inside it stay.
 
+mod as_of;
 mod scanner;
 
 use datafusion::common::{Result, plan_err};
 
+pub(crate) use as_of::{TIMESTAMP_AS_OF, VERSION_AS_OF, tokens};
 use scanner::{Piece, Scanner};
 
 /// One statement of a text.

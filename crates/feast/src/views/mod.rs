@@ -1,37 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the datafusion-feast authors
 
-//! What is defined, as tables: `feast.registry.entities`, `feature_views`, `features`, `feature_services`,
-//! `data_sources`.
-//!
-//! They are read-only and read from the registry at each use, row for row what `SHOW` gives; the
-//! columns are described in `ops/list.rs`.
+//! The catalog `feast`: what is defined (`feast.registry.…`) and what is kept in memory
+//! (`feast.cache.…`), as tables that are read-only and read at each use.
+
+mod cache;
+mod registry;
 
 use std::any::Any;
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use datafusion::catalog::{CatalogProvider, SchemaProvider, TableProvider};
-use datafusion::common::Result;
-use datafusion::logical_expr::TableType;
+use datafusion::catalog::{CatalogProvider, SchemaProvider};
 
-use crate::ops::{List, OpTableProvider, RegistryList};
+use self::cache::CacheSchema;
+use self::registry::RegistrySchema;
 use crate::session::FeastShared;
 
-/// The only schema of the catalog.
+/// The definitions.
 const REGISTRY: &str = "registry";
+/// The caches.
+const CACHE: &str = "cache";
 
 /// The catalog `feast`.
 #[derive(Debug)]
 pub(crate) struct FeastCatalog {
     registry: Arc<RegistrySchema>,
+    cache: Arc<CacheSchema>,
 }
 
 impl FeastCatalog {
-    /// The catalog over a session's definitions.
+    /// The catalog over a session's definitions and caches.
     pub(crate) fn new(shared: Arc<FeastShared>) -> Self {
+        let cache = CacheSchema::new(&shared);
         Self {
             registry: Arc::new(RegistrySchema { shared }),
+            cache: Arc::new(cache),
         }
     }
 }
@@ -42,52 +45,14 @@ impl CatalogProvider for FeastCatalog {
     }
 
     fn schema_names(&self) -> Vec<String> {
-        vec![REGISTRY.to_owned()]
+        vec![CACHE.to_owned(), REGISTRY.to_owned()]
     }
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
-        (name == REGISTRY).then(|| Arc::clone(&self.registry) as Arc<dyn SchemaProvider>)
-    }
-}
-
-/// The schema `feast.registry`.
-#[derive(Debug)]
-struct RegistrySchema {
-    shared: Arc<FeastShared>,
-}
-
-fn list(name: &str) -> Option<List> {
-    List::ALL.into_iter().find(|list| list.name() == name)
-}
-
-#[async_trait]
-impl SchemaProvider for RegistrySchema {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
-    fn table_names(&self) -> Vec<String> {
-        List::ALL.map(|list| list.name().to_owned()).to_vec()
-    }
-
-    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        let table = |list| {
-            let rows = RegistryList {
-                list,
-                like: None,
-                registry: self.shared.registry.clone(),
-                project: self.shared.project.clone(),
-            };
-            Arc::new(OpTableProvider::new(Arc::new(rows))) as Arc<dyn TableProvider>
-        };
-        Ok(list(name).map(table))
-    }
-
-    async fn table_type(&self, name: &str) -> Result<Option<TableType>> {
-        Ok(list(name).map(|_| TableType::View))
-    }
-
-    fn table_exist(&self, name: &str) -> bool {
-        list(name).is_some()
+        match name {
+            REGISTRY => Some(Arc::clone(&self.registry) as _),
+            CACHE => Some(Arc::clone(&self.cache) as _),
+            _ => None,
+        }
     }
 }

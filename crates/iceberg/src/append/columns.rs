@@ -11,6 +11,7 @@ use iceberg::{Catalog, TableIdent};
 
 use super::create::storable_type;
 use crate::error::{Error, Result};
+use crate::write::with_ids;
 
 /// Adds an optional column to the end of the table; existing rows have NULL there.
 pub async fn add_column(
@@ -22,8 +23,8 @@ pub async fn add_column(
     let about = |error: Error| error.context(format_args!("table '{table}', column '{name}'"));
     let column_type = storable_type(data_type).map_err(about)?;
     // Types inside of nested types need field ids for the conversion; the commit gives them new ones.
-    let column_type = arrow_type_to_type(&super::rows::with_ids(&column_type))
-        .map_err(|error| about(error.into()))?;
+    let column_type =
+        arrow_type_to_type(&with_ids(&column_type)).map_err(|error| about(error.into()))?;
     let current = catalog.load_table(table).await?;
     let transaction = Transaction::new(&current);
     let action = transaction

@@ -103,7 +103,8 @@ pub async fn create_table(
     Ok(catalog.create_table(namespace, creation).await?)
 }
 
-fn partition_spec(
+/// The spec of a new table.
+pub(crate) fn partition_spec(
     schema: &iceberg::spec::Schema,
     partition_by: &[PartitionBy],
 ) -> Result<UnboundPartitionSpec> {

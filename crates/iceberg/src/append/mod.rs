@@ -8,11 +8,12 @@
 
 mod columns;
 mod create;
-mod rows;
 #[cfg(test)]
 mod tests;
 mod write;
 
 pub use columns::add_column;
+pub(crate) use create::partition_spec;
 pub use create::{PartitionBy, create_table};
+pub use iceberg::spec::Transform;
 pub use write::append;

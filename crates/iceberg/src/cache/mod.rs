@@ -3,7 +3,19 @@
 
 //! Files that never change, kept in memory: manifest lists, manifests and delete files.
 
+mod kind;
+mod location;
+mod store;
+mod weigh;
+
+use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
+
+pub use kind::CacheKind;
+use store::Store;
+pub use store::{CacheUsage, CachedFile};
+pub(crate) use weigh::{Weigh, struct_weight};
 
 use crate::error::Result;
 
@@ -25,37 +37,25 @@ impl Default for CacheLimits {
     }
 }
 
-/// What kind of file is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum CacheKind {
-    /// The list of a snapshot's manifests.
-    ManifestList,
-    /// A manifest.
-    Manifest,
-    /// A position delete file.
-    PositionDeletes,
-    /// A deletion vector.
-    DeletionVector,
-    /// An equality delete file.
-    EqualityDeletes,
-}
-
-/// The bytes that a value holds on the heap.
-pub(crate) trait Weigh {
-    /// The bytes.
-    fn weight(&self) -> usize;
-}
-
 /// The files that a session keeps.
-#[derive(Debug, Default)]
+///
+/// Only files that never change are kept, so that nothing here goes stale. What is used seldom
+/// makes room for what is used often; a file that is larger than the limit is not kept. A limit of
+/// 0 keeps nothing.
 pub struct IcebergCaches {
     limits: CacheLimits,
+    manifests: Store,
+    deletes: Store,
 }
 
 impl IcebergCaches {
     /// Caches that hold at most `limits`.
     pub fn new(limits: CacheLimits) -> Self {
-        Self { limits }
+        Self {
+            limits,
+            manifests: Store::new(limits.manifests),
+            deletes: Store::new(limits.deletes),
+        }
     }
 
     /// The limits.
@@ -64,19 +64,80 @@ impl IcebergCaches {
     }
 
     /// The file at `location`, loaded by `load` if it is not kept. `storage` tells apart tables
-    /// whose credentials differ. Callers that ask at the same time share one load; a failed load
-    /// is not kept.
+    /// whose credentials differ. Callers that ask at the same time share one load, and when it is
+    /// cancelled another of them loads; a failed load is not kept.
     pub(crate) async fn get_or_load<T, F>(
         &self,
-        _kind: CacheKind,
-        _storage: u64,
-        _location: &str,
+        kind: CacheKind,
+        storage: u64,
+        location: &str,
         load: F,
     ) -> Result<Arc<T>>
     where
         T: Weigh + Send + Sync + 'static,
         F: Future<Output = Result<T>> + Send,
     {
-        load.await.map(Arc::new)
+        self.store(kind)
+            .get_or_load(kind, storage, location, load)
+            .await
+    }
+
+    /// The file at `location` if it is kept.
+    pub(crate) async fn get<T>(
+        &self,
+        kind: CacheKind,
+        storage: u64,
+        location: &str,
+    ) -> Option<Arc<T>>
+    where
+        T: Send + Sync + 'static,
+    {
+        self.store(kind).get(kind, storage, location).await
+    }
+
+    /// The files that are kept, by kind and location.
+    pub fn entries(&self) -> Vec<CachedFile> {
+        let mut entries = self.manifests.entries();
+        entries.extend(self.deletes.entries());
+        entries.sort_by(|a, b| (a.kind, &a.location).cmp(&(b.kind, &b.location)));
+        entries
+    }
+
+    /// What each kind of file holds and how often it was asked for.
+    pub fn usage(&self) -> Vec<CacheUsage> {
+        let of_kind = |kind| self.store(kind).usage(kind);
+        CacheKind::ALL.into_iter().map(of_kind).collect()
+    }
+
+    /// Forgets all files. Loads under way are kept when they are done.
+    pub fn clear(&self) {
+        self.manifests.clear();
+        self.deletes.clear();
+    }
+
+    fn store(&self, kind: CacheKind) -> &Store {
+        match kind {
+            CacheKind::ManifestList | CacheKind::Manifest => &self.manifests,
+            CacheKind::PositionDeletes | CacheKind::DeletionVector | CacheKind::EqualityDeletes => {
+                &self.deletes
+            }
+        }
     }
 }
+
+impl Default for IcebergCaches {
+    fn default() -> Self {
+        Self::new(CacheLimits::default())
+    }
+}
+
+impl fmt::Debug for IcebergCaches {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IcebergCaches")
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

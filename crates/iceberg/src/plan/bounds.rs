@@ -3,60 +3,126 @@
 
 //! What a data file's metrics in the manifest say about a column.
 
-use arrow::datatypes::DataType;
-use datafusion::common::ScalarValue;
-use iceberg::spec::{DataFile, PrimitiveType};
+use std::collections::HashMap;
 
+use datafusion::common::ScalarValue;
+use iceberg::spec::{DataFile, Datum, PrimitiveType};
+
+use super::entry_columns::{Metrics, datum};
 use super::facts::{ColumnFacts, Nulls};
-use super::transforms::{above_zero, after_prefix, below_zero};
+use super::transforms::{above_zero, after_bytes, after_prefix, below_zero};
 use crate::schema::{TableColumn, bound_scalar};
 
 /// The facts of one file about one column, safe against truncation and NaN.
 pub(crate) fn bound_facts(file: &DataFile, column: &TableColumn) -> ColumnFacts {
-    let nulls = match file.null_value_counts().get(&column.id) {
-        Some(count) if *count <= file.record_count() => Nulls::Count(*count),
-        _ => Nulls::Unknown,
-    };
-    let (min, max) = range(file, column).unwrap_or((None, None));
-    ColumnFacts {
-        min,
-        max,
-        nulls,
-        buckets: Vec::new(),
+    let count = |counts: &HashMap<i32, u64>| counts.get(&column.id).copied();
+    Known {
+        records: file.record_count(),
+        nulls: count(file.null_value_counts()),
+        nans: count(file.nan_value_counts()),
+        lower: file.lower_bounds().get(&column.id),
+        upper: file.upper_bounds().get(&column.id),
     }
-    .checked()
+    .facts(column)
+}
+
+/// The facts that an entry's metrics give about one column of a file with `records` rows.
+pub(super) fn metrics_facts(
+    metrics: &Metrics<'_>,
+    records: u64,
+    column: &TableColumn,
+) -> ColumnFacts {
+    let primitive = column.primitive.as_ref();
+    let bound = |bytes: Option<&[u8]>| datum(bytes?, primitive?);
+    let (lower, upper) = (bound(metrics.lower), bound(metrics.upper));
+    Known {
+        records,
+        nulls: metrics.nulls,
+        nans: metrics.nans,
+        lower: lower.as_ref(),
+        upper: upper.as_ref(),
+    }
+    .facts(column)
+}
+
+/// What a manifest says about one column of a file.
+struct Known<'a> {
+    records: u64,
+    nulls: Option<u64>,
+    nans: Option<u64>,
+    lower: Option<&'a Datum>,
+    upper: Option<&'a Datum>,
 }
 
 type Range = (Option<ScalarValue>, Option<ScalarValue>);
 
-fn range(file: &DataFile, column: &TableColumn) -> Option<Range> {
-    let primitive = column.primitive.as_ref()?;
-    match primitive {
-        // Bounds leave NaN out, and Arrow orders it at both ends.
-        PrimitiveType::Float | PrimitiveType::Double
-            if file.nan_value_counts().get(&column.id) != Some(&0) =>
-        {
-            return None;
+impl Known<'_> {
+    fn facts(&self, column: &TableColumn) -> ColumnFacts {
+        let (min, max) = self.range(column).unwrap_or((None, None));
+        ColumnFacts {
+            min,
+            max,
+            nulls: known_nulls(self.nulls, self.records),
+            buckets: Vec::new(),
         }
-        // Writers disagree on their order, or cut them.
-        PrimitiveType::Uuid | PrimitiveType::Fixed(_) | PrimitiveType::Binary => return None,
-        _ => {}
+        .checked()
     }
-    let read = |bound: Option<_>| bound_scalar(bound?, primitive, &column.data_type);
-    let lower = read(file.lower_bounds().get(&column.id)).map(below_zero);
-    let upper = read(file.upper_bounds().get(&column.id)).map(above_zero);
-    Some((
-        lower,
-        upper.and_then(|upper| after(upper, &column.data_type)),
-    ))
+
+    fn range(&self, column: &TableColumn) -> Option<Range> {
+        let primitive = column.primitive.as_ref()?;
+        let read = |bound: Option<&Datum>| bound_scalar(bound?, primitive, &column.data_type);
+        let (lower, upper) = (read(self.lower), read(self.upper));
+        Some(match primitive {
+            // Bounds leave NaN out, and Arrow orders it at both ends.
+            PrimitiveType::Float | PrimitiveType::Double => match self.nans {
+                Some(0) => (lower.map(below_zero), upper.map(above_zero)),
+                _ => (None, None),
+            },
+            PrimitiveType::String | PrimitiveType::Binary => (lower, upper.and_then(after)),
+            PrimitiveType::Uuid => uuid_range(lower?, upper?)?,
+            _ => (lower, upper),
+        })
+    }
 }
 
-/// An upper bound of strings may be a cut value that nobody rounded up.
-fn after(upper: ScalarValue, data_type: &DataType) -> Option<ScalarValue> {
-    match upper {
-        ScalarValue::Utf8(Some(upper)) if *data_type == DataType::Utf8 => {
-            Some(ScalarValue::Utf8(Some(after_prefix(&upper)?)))
-        }
-        upper => Some(upper),
+/// More NULLs than rows say nothing.
+pub(super) fn known_nulls(nulls: Option<u64>, records: u64) -> Nulls {
+    match nulls {
+        Some(count) if count <= records => Nulls::Count(count),
+        _ => Nulls::Unknown,
     }
+}
+
+/// An upper bound of texts may be a cut value that nobody rounded up.
+fn after(upper: ScalarValue) -> Option<ScalarValue> {
+    Some(match upper {
+        ScalarValue::Utf8(Some(upper)) => ScalarValue::Utf8(Some(after_prefix(&upper)?)),
+        ScalarValue::LargeBinary(Some(upper)) => {
+            ScalarValue::LargeBinary(Some(after_bytes(&upper)?))
+        }
+        upper => upper,
+    })
+}
+
+/// Some writers order UUIDs by their halves as signed numbers, Arrow by their bytes. Where the
+/// first halves of both bounds have one sign, the two orders agree on these halves; bounds that
+/// have none in Java's order cannot be in it.
+fn uuid_range(lower: ScalarValue, upper: ScalarValue) -> Option<Range> {
+    const HALF: usize = 8;
+    let bytes = |bound: ScalarValue| match bound {
+        ScalarValue::FixedSizeBinary(16, Some(bytes)) => Some(bytes),
+        _ => None,
+    };
+    let (mut lower, mut upper) = (bytes(lower)?, bytes(upper)?);
+    let negative = |bytes: &[u8]| bytes.first().is_some_and(|first| first & 0x80 != 0);
+    match (negative(&lower), negative(&upper)) {
+        (false, true) => {}
+        (true, false) => return None,
+        _ => {
+            lower.get_mut(HALF..)?.fill(0);
+            upper.get_mut(HALF..)?.fill(u8::MAX);
+        }
+    }
+    let value = |bytes| Some(ScalarValue::FixedSizeBinary(16, Some(bytes)));
+    Some((value(lower), value(upper)))
 }

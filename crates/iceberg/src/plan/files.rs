@@ -3,24 +3,31 @@
 
 //! From a snapshot to the data files that a read opens.
 
-use std::fmt::{self, Display, Formatter};
 use std::sync::Arc;
 
 use datafusion::physical_expr::PhysicalExpr;
-use iceberg::spec::{DataContentType, ManifestEntryRef, ManifestFile, PartitionSpec, SnapshotRef};
+use iceberg::spec::{ManifestEntryRef, ManifestFile, PartitionSpec, SnapshotRef, TableMetadata};
 use iceberg::table::Table;
 
-use super::bounds::bound_facts;
-use super::deletes::{refuse_deletes, refuse_formats};
-use super::facts::{ColumnFacts, Containers, may_match};
-use super::manifests::{LoadedManifest, list_manifests, load_manifests};
-use super::partitions::{summary_facts, tuple_facts};
+use super::containers::{Containers, may_match};
+use super::counts::FileCounts;
+use super::delete_file::FileDeletes;
+use super::delete_index::DeleteIndex;
+use super::facts::ColumnFacts;
+use super::manifests::{
+    DataManifest, LoadedManifest, column_types, list_manifests, load_manifests,
+};
+use super::partitions::summary_facts;
+use super::refused::refuse_files;
+use super::select::{SelectedFile, select_files};
 use crate::error::Result;
 use crate::schema::TableColumns;
+use crate::storage::TableStorage;
 
 /// What is read.
 pub(crate) struct Read<'a> {
     pub(crate) table: &'a Table,
+    pub(crate) storage: &'a Arc<TableStorage>,
     pub(crate) name: &'a str,
     /// None for a table that nobody has written to.
     pub(crate) snapshot: Option<&'a SnapshotRef>,
@@ -36,6 +43,37 @@ pub(crate) struct PlannedFile {
     pub(crate) entry: ManifestEntryRef,
     /// The spec that its partition tuple was written by.
     pub(crate) spec: Arc<PartitionSpec>,
+    pub(crate) spec_id: i32,
+    /// Deletes older than this do not apply; 0 where the manifest does not say.
+    pub(crate) sequence: i64,
+    /// Shared by files that have the same.
+    pub(crate) deletes: Arc<FileDeletes>,
+}
+
+impl PlannedFile {
+    /// How many rows the file has at least.
+    fn sure_rows(&self) -> u64 {
+        if self.deletes.equality.is_empty() {
+            self.rows_not_at_deleted_positions()
+        } else {
+            0
+        }
+    }
+
+    /// How many rows the file has left, by a guess.
+    pub(crate) fn likely_rows(&self) -> u64 {
+        let rows = self.rows_not_at_deleted_positions();
+        // Delete files of a partition are mostly about its other files.
+        rows.max(self.entry.record_count() / 2)
+    }
+
+    fn rows_not_at_deleted_positions(&self) -> u64 {
+        let deletes = self.deletes.vector.iter().chain(&self.deletes.positions);
+        let deleted = deletes
+            .map(|d| d.entry.record_count())
+            .fold(0, u64::saturating_add);
+        self.entry.record_count().saturating_sub(deleted)
+    }
 }
 
 /// The data files of a read and how they were chosen.
@@ -45,78 +83,38 @@ pub(crate) struct FilePlan {
     pub(crate) counts: FileCounts,
 }
 
-/// How the files of a read were chosen.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct FileCounts {
-    manifests: usize,
-    manifests_read: usize,
-    total: usize,
-    pruned_by_partition: usize,
-    pruned_by_bounds: usize,
-    pruned_by_limit: usize,
-    /// The bytes of the files to open.
-    pub(crate) bytes: u64,
-}
-
-impl Display for FileCounts {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let reasons = [
-            (self.pruned_by_partition, "partition"),
-            (self.pruned_by_bounds, "bounds"),
-            (self.pruned_by_limit, "limit"),
-        ];
-        let pruned = reasons.iter().filter(|(count, _)| *count > 0);
-        let read = reasons
-            .iter()
-            .fold(self.total, |files, (pruned, _)| files - pruned);
-        write!(f, "files={read}/{}", self.total)?;
-        let pruned: Vec<_> = pruned
-            .map(|(count, by)| format!("{count} pruned by {by}"))
-            .collect();
-        if !pruned.is_empty() {
-            write!(f, " ({})", pruned.join(", "))?;
-        }
-        write!(
-            f,
-            ", manifests={}/{}, bytes={}",
-            self.manifests_read, self.manifests, self.bytes
-        )
-    }
-}
-
 /// Plans a read. Refuses tables that cannot be read right.
 pub(crate) async fn plan_files(read: &Read<'_>) -> Result<FilePlan> {
     let Some(snapshot) = read.snapshot else {
         return Ok(FilePlan::default());
     };
     let id = snapshot.snapshot_id();
-    let listed = list_manifests(read.table, read.name, snapshot).await?;
-    let deletes = load_manifests(read.table, read.name, id, listed.deletes).await?;
+    let listed = list_manifests(read.table, read.storage, read.name, snapshot).await?;
     let mut counts = FileCounts {
         manifests: listed.data.len(),
+        delete_manifests: listed.deletes.len(),
         ..FileCounts::default()
     };
-    // To tell whether deletes apply, every data file has to be known.
-    let kept = if deletes.is_empty() {
-        prune_manifests(read, listed.data, &mut counts)
-    } else {
-        listed.data
-    };
-    counts.manifests_read = kept.len();
-    let manifests = load_manifests(read.table, read.name, id, kept).await?;
-    let metadata = read.table.metadata();
-    let global = |spec| {
-        metadata
-            .partition_spec_by_id(spec)
-            .is_none_or(|s| s.is_unpartitioned())
-    };
-    refuse_deletes(read.name, id, &manifests, &deletes, global)?;
-    refuse_formats(read.name, id, &manifests)?;
-    let files = data_files(&manifests);
-    counts.total += files.len();
-    let mut files = prune_files(read, files, &mut counts);
+    let data = prune_manifests(read, listed.data, &mut counts);
+    let deletes = prune_delete_manifests(read, listed.deletes, data.is_empty());
+    counts.manifests_read = data.len();
+    counts.delete_manifests_read = deletes.len();
+    let (table, storage) = (read.table, read.storage);
+    let data = load_manifests(table, storage, read.name, id, data);
+    let deletes = load_manifests(table, storage, read.name, id, deletes);
+    let (data, deletes): (Vec<DataManifest>, Vec<LoadedManifest>) =
+        futures::try_join!(data, deletes)?;
+    let selection = select_files(&data, read.predicate, read.columns)?;
+    counts.total += selection.total;
+    counts.pruned_by_partition += selection.pruned_by_partition;
+    counts.pruned_by_bounds = selection.pruned_by_bounds;
+    let mut files = planned_files(table.metadata(), &data, &selection.files)?;
+    let origin = (read.name, id);
+    let index = DeleteIndex::try_new(origin, table.metadata(), read.columns, &deletes)?;
+    index.apply(&mut files)?;
+    refuse_files(read.name, id, &files)?;
     limit_files(read, &mut files, &mut counts);
-    counts.bytes = files.iter().map(|f| f.entry.file_size_in_bytes()).sum();
+    counts.count(&files);
     Ok(FilePlan { files, counts })
 }
 
@@ -125,26 +123,8 @@ fn prune_manifests(
     manifests: Vec<ManifestFile>,
     counts: &mut FileCounts,
 ) -> Vec<ManifestFile> {
-    let Some(predicate) = read.predicate else {
-        return manifests;
-    };
-    let metadata = read.table.metadata();
     let rows = |m: &ManifestFile| Some(m.added_rows_count? + m.existing_rows_count?);
-    let containers =
-        Containers::collect(
-            &manifests,
-            predicate,
-            read.columns,
-            rows,
-            |m, column| match (
-                metadata.partition_spec_by_id(m.partition_spec_id),
-                &m.partitions,
-            ) {
-                (Some(spec), Some(summaries)) => summary_facts(spec, summaries, column),
-                _ => ColumnFacts::default(),
-            },
-        );
-    let may = may_match(predicate, read.columns.arrow(), &containers);
+    let may = manifests_may_match(read, &manifests, rows);
     let mut kept = Vec::with_capacity(manifests.len());
     for (manifest, may) in manifests.into_iter().zip(may) {
         // A manifest that does not say how many files it has is read, so that the count is right.
@@ -160,64 +140,83 @@ fn prune_manifests(
     kept
 }
 
-fn data_files(manifests: &[LoadedManifest]) -> Vec<PlannedFile> {
-    let is_data = |e: &&ManifestEntryRef| e.is_alive() && e.content_type() == DataContentType::Data;
-    let of_manifest = |loaded: &LoadedManifest| {
-        let spec = Arc::new(loaded.manifest.metadata().partition_spec().clone());
-        let entries = loaded.manifest.entries().iter().filter(is_data);
-        let files = entries.map(|entry| PlannedFile {
-            entry: Arc::clone(entry),
-            spec: Arc::clone(&spec),
-        });
-        files.collect::<Vec<_>>()
-    };
-    manifests.iter().flat_map(of_manifest).collect()
-}
-
-fn prune_files(
+/// Delete files are for data files of their own partition, or of the table when their spec has no
+/// fields, in which case there is nothing to prune by. So the deletes of pruned partitions are not
+/// read.
+fn prune_delete_manifests(
     read: &Read<'_>,
-    files: Vec<PlannedFile>,
-    counts: &mut FileCounts,
-) -> Vec<PlannedFile> {
+    manifests: Vec<ManifestFile>,
+    no_data: bool,
+) -> Vec<ManifestFile> {
+    if no_data {
+        return Vec::new();
+    }
+    // They count deletes, not rows.
+    let may = manifests_may_match(read, &manifests, |_| None);
+    let kept = manifests.into_iter().zip(may).filter(|(_, may)| *may);
+    kept.map(|(manifest, _)| manifest).collect()
+}
+
+/// For each manifest whether its partitions may hold rows that are selected.
+fn manifests_may_match(
+    read: &Read<'_>,
+    manifests: &[ManifestFile],
+    rows: impl Fn(&ManifestFile) -> Option<u64>,
+) -> Vec<bool> {
     let Some(predicate) = read.predicate else {
-        return files;
+        return vec![true; manifests.len()];
     };
-    let rows = |file: &PlannedFile| Some(file.entry.record_count());
-    let schema = read.columns.arrow();
-    let by_partition =
-        Containers::collect(&files, predicate, read.columns, rows, |file, column| {
-            tuple_facts(&file.spec, file.entry.data_file().partition(), column)
-        });
-    let total = files.len();
-    let files = kept(files, may_match(predicate, schema, &by_partition));
-    counts.pruned_by_partition += total - files.len();
-    let by_bounds = Containers::collect(&files, predicate, read.columns, rows, |file, column| {
-        let data = file.entry.data_file();
-        tuple_facts(&file.spec, data.partition(), column).and(bound_facts(data, column))
-    });
-    let total = files.len();
-    let files = kept(files, may_match(predicate, schema, &by_bounds));
-    counts.pruned_by_bounds = total - files.len();
-    files
+    let metadata = read.table.metadata();
+    let containers =
+        Containers::collect(
+            manifests,
+            predicate,
+            read.columns,
+            rows,
+            |m, column| match (
+                metadata.partition_spec_by_id(m.partition_spec_id),
+                &m.partitions,
+            ) {
+                (Some(spec), Some(summaries)) => summary_facts(spec, summaries, column),
+                _ => ColumnFacts::default(),
+            },
+        );
+    may_match(predicate, read.columns.arrow(), &containers)
 }
 
-fn kept<T>(items: Vec<T>, may: Vec<bool>) -> Vec<T> {
-    items
-        .into_iter()
-        .zip(may)
-        .filter_map(|(item, may)| may.then_some(item))
-        .collect()
+fn planned_files(
+    metadata: &TableMetadata,
+    manifests: &[DataManifest],
+    files: &[SelectedFile],
+) -> Result<Vec<PlannedFile>> {
+    let types = column_types(metadata);
+    let clean: Arc<FileDeletes> = Arc::default();
+    let planned = |file: &SelectedFile| {
+        let loaded = &manifests[file.manifest];
+        let entry = loaded.manifest.entry(file.entry, &types)?;
+        Ok(PlannedFile {
+            spec: Arc::clone(loaded.manifest.spec()),
+            spec_id: loaded.file.partition_spec_id,
+            sequence: entry.sequence_number().unwrap_or(0),
+            entry,
+            deletes: Arc::clone(&clean),
+        })
+    };
+    files.iter().map(planned).collect()
 }
 
-/// Without a predicate the first files that have enough rows suffice.
+/// Without a predicate the first files that have enough rows suffice, best those without deletes.
 fn limit_files(read: &Read<'_>, files: &mut Vec<PlannedFile>, counts: &mut FileCounts) {
     let Some(limit) = read.limit.filter(|_| read.predicate.is_none()) else {
         return;
     };
-    let mut rows = 0;
+    if files.iter().any(|file| !file.deletes.is_empty()) {
+        files.sort_by_key(|file| !file.deletes.is_empty());
+    }
+    let mut rows: u64 = 0;
     let wanted = files.iter().take_while(|file| {
         let more = rows < limit as u64;
-        rows += file.entry.record_count();
+        rows = rows.saturating_add(file.sure_rows());
         more
     });
     let wanted = wanted.count();

@@ -8,25 +8,24 @@
 use std::collections::BTreeMap;
 
 use iceberg::spec::{
-    FormatVersion, Manifest, ManifestEntry, ManifestFile, ManifestList, ManifestStatus,
-    TableMetadata,
+    FormatVersion, Manifest, ManifestEntry, ManifestFile, ManifestList, ManifestMetadata,
+    ManifestStatus, PartitionSpec, TableMetadata,
 };
 use serde_json::{Value, json};
 
+use super::avro::{Container, Header};
 use crate::error::{Error, ErrorKind, Result};
 
-const MAGIC: &[u8] = b"Obj\x01";
-const SYNC_BYTES: usize = 16;
-
 /// Reads a manifest from `bytes` by a completed header. None when they are no Avro file.
-pub(super) fn completed_manifest(
+pub(crate) fn completed_manifest(
     bytes: &[u8],
     file: &ManifestFile,
     metadata: &TableMetadata,
 ) -> Result<Option<Manifest>> {
-    let Some((mut header, rest)) = split_header(bytes) else {
+    let Ok(container) = Container::open(bytes) else {
         return Ok(None);
     };
+    let mut header = container.header.clone();
     let spec = metadata
         .partition_spec_by_id(file.partition_spec_id)
         .ok_or_else(|| {
@@ -50,18 +49,33 @@ pub(super) fn completed_manifest(
     add("partition-spec-id", spec.spec_id().to_string().into_bytes());
     add("content", file.content.to_string().into_bytes());
     add("format-version", version.as_bytes().to_vec());
-    let (entries, parsed) = Manifest::parse_avro(&with_header(&header, rest))?.into_parts();
+    let (entries, parsed) = Manifest::parse_avro(&container.with_header(&header))?.into_parts();
     let entries = entries.iter().map(|entry| inherited(entry, file)).collect();
     Ok(Some(Manifest::new(parsed, entries)))
 }
 
 /// Reads a manifest list of version 1 in a table of a later version. None when it is none.
-pub(super) fn first_version_list(bytes: &[u8]) -> Result<Option<ManifestList>> {
-    match split_header(bytes) {
-        Some((header, _)) if !has_sequence_numbers(&header) => Ok(Some(
+pub(crate) fn first_version_list(bytes: &[u8]) -> Result<Option<ManifestList>> {
+    match Container::open(bytes) {
+        Ok(container) if !has_sequence_numbers(&container.header) => Ok(Some(
             ManifestList::parse_with_version(bytes, FormatVersion::V1)?,
         )),
         _ => Ok(None),
+    }
+}
+
+/// The partition spec that a manifest was written with, for a table whose metadata lost it.
+pub(super) fn header_spec(bytes: &[u8], spec_id: i32) -> Result<PartitionSpec> {
+    let header = Container::open(bytes)?.header.into_iter();
+    let header = header.map(|(key, value)| (String::from_utf8_lossy(&key).into_owned(), value));
+    match ManifestMetadata::parse(&header.collect()) {
+        Ok(written) => Ok(written.partition_spec),
+        Err(e) => {
+            let message = format!(
+                "the table's metadata has no partition spec {spec_id}, nor has the manifest"
+            );
+            Err(Error::new(ErrorKind::Damaged, message).with_source(e))
+        }
     }
 }
 
@@ -124,68 +138,4 @@ fn inherited(entry: &ManifestEntry, file: &ManifestFile) -> ManifestEntry {
             .get_or_insert(file.sequence_number);
     }
     entry
-}
-
-type Header = BTreeMap<Vec<u8>, Vec<u8>>;
-
-/// The key-value pairs of an Avro file's header, and everything after them.
-fn split_header(bytes: &[u8]) -> Option<(Header, &[u8])> {
-    let mut rest = bytes.strip_prefix(MAGIC)?;
-    let mut header = Header::new();
-    loop {
-        let mut count = long(&mut rest)?;
-        if count == 0 {
-            return (rest.len() >= SYNC_BYTES).then_some((header, rest));
-        }
-        if count < 0 {
-            long(&mut rest)?;
-            count = count.checked_neg()?;
-        }
-        for _ in 0..count {
-            let key = block(&mut rest)?.to_vec();
-            header.insert(key, block(&mut rest)?.to_vec());
-        }
-    }
-}
-
-fn with_header(header: &Header, rest: &[u8]) -> Vec<u8> {
-    let mut bytes = MAGIC.to_vec();
-    put_long(&mut bytes, header.len());
-    for text in header.iter().flat_map(|(key, value)| [key, value]) {
-        put_long(&mut bytes, text.len());
-        bytes.extend_from_slice(text);
-    }
-    put_long(&mut bytes, 0);
-    bytes.extend_from_slice(rest);
-    bytes
-}
-
-fn block<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let length = usize::try_from(long(rest)?).ok()?;
-    let (block, after) = rest.split_at_checked(length)?;
-    *rest = after;
-    Some(block)
-}
-
-/// An Avro long: zigzag, seven bits a byte, least first.
-fn long(rest: &mut &[u8]) -> Option<i64> {
-    let mut value = 0_u64;
-    for shift in (0..64).step_by(7) {
-        let (byte, after) = rest.split_first()?;
-        *rest = after;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some((value >> 1) as i64 ^ -((value & 1) as i64));
-        }
-    }
-    None
-}
-
-fn put_long(bytes: &mut Vec<u8>, value: usize) {
-    let mut value = (value as u64) << 1;
-    while value >= 0x80 {
-        bytes.push((value & 0x7f) as u8 | 0x80);
-        value >>= 7;
-    }
-    bytes.push(value as u8);
 }

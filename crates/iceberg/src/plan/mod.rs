@@ -5,17 +5,37 @@
 //! bounds and NULL counts. What a writer did not say, or said in a way not understood, prunes
 //! nothing.
 
+mod avro;
+mod avro_type;
 mod bounds;
-mod deletes;
+mod containers;
+mod counts;
+mod decode;
+mod decode_tuple;
+mod delete_file;
+mod delete_index;
+mod distinct;
+mod entry_columns;
+mod entry_layout;
 mod facts;
 mod files;
 mod header;
+mod lists;
 mod manifests;
 mod partitions;
+mod prunable;
+mod reach;
+mod refused;
+mod scope;
+mod select;
 mod statistics;
 mod transforms;
 
-pub(crate) use files::{FileCounts, PlannedFile, Read, plan_files};
+pub(crate) use counts::FileCounts;
+pub(crate) use delete_file::{DeleteFile, FileDeletes};
+pub(crate) use distinct::add_distinct_counts;
+pub(crate) use files::{PlannedFile, Read, plan_files};
+pub(crate) use header::{completed_manifest, first_version_list};
 pub(crate) use statistics::{file_statistics, table_statistics};
 
 #[cfg(test)]

@@ -85,12 +85,14 @@ pub(crate) fn table_statistics(
     let rows = files
         .iter()
         .map(|f| f.num_rows.get_value().copied().unwrap_or(0))
-        .sum();
+        .fold(0, usize::saturating_add);
     let column = |index: usize| {
         let parts = || files.iter().map(|f| &f.column_statistics[index]);
         let min = fold(parts().map(|c| c.min_value.get_value()), |a, b| a <= b);
         let max = fold(parts().map(|c| c.max_value.get_value()), |a, b| a >= b);
-        let nulls: Option<usize> = parts().map(|c| c.null_count.get_value().copied()).sum();
+        let nulls = parts().try_fold(0, |all: usize, column| {
+            Some(all.saturating_add(*column.null_count.get_value()?))
+        });
         ColumnStatistics {
             null_count: nulls.map_or(Precision::Absent, Precision::Inexact),
             min_value: min.map_or(Precision::Absent, Precision::Inexact),

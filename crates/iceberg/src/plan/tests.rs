@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the datafusion-feast authors
 
+mod decoding;
+mod deletes;
+mod many;
+mod pruned;
+mod soundness;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -16,7 +22,8 @@ use iceberg::spec::{
 };
 
 use super::bounds::bound_facts;
-use super::facts::{ColumnFacts, Containers, Nulls, may_match};
+use super::containers::{Containers, may_match};
+use super::facts::{ColumnFacts, Nulls};
 use super::partitions::{summary_facts, tuple_facts};
 use super::transforms::{after_prefix, greatest, least};
 use crate::schema::TableColumns;

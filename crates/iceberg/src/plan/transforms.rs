@@ -4,13 +4,11 @@
 //! Partition transforms read backwards: from a partition value to the range of column values that
 //! can have it.
 
-use std::sync::Arc;
-
 use arrow::datatypes::{DataType, TimeUnit};
 use chrono::{Datelike, NaiveDate};
 use datafusion::common::ScalarValue;
 use iceberg::spec::{Datum, PrimitiveLiteral, PrimitiveType, Transform};
-use iceberg::transform::{BoxedTransformFunction, create_transform_function};
+use iceberg::transform::create_transform_function;
 
 use crate::schema::literal_scalar;
 
@@ -35,10 +33,7 @@ pub(crate) fn least(
                 data_type,
             )
         }
-        Transform::Truncate(_) => match value {
-            PrimitiveLiteral::Binary(_) => None,
-            value => literal_scalar(value, data_type),
-        },
+        Transform::Truncate(_) => literal_scalar(value, data_type),
         Transform::Bucket(_) | Transform::Void | Transform::Unknown => None,
     }
 }
@@ -127,6 +122,7 @@ fn greatest_truncated(
         PrimitiveLiteral::Long(v) => PrimitiveLiteral::Long(v.saturating_add(last)),
         PrimitiveLiteral::Int128(v) => PrimitiveLiteral::Int128(v.checked_add(i128::from(last))?),
         PrimitiveLiteral::String(v) => PrimitiveLiteral::String(after_prefix(v)?),
+        PrimitiveLiteral::Binary(v) => PrimitiveLiteral::Binary(after_bytes(v)?),
         _ => return None,
     };
     literal_scalar(&value, data_type)
@@ -146,6 +142,14 @@ pub(crate) fn after_prefix(prefix: &str) -> Option<String> {
         }
     }
     None
+}
+
+/// Bytes greater than all that start with `prefix`. None when there are none.
+pub(crate) fn after_bytes(prefix: &[u8]) -> Option<Vec<u8>> {
+    let last = prefix.iter().rposition(|byte| *byte != u8::MAX)?;
+    let mut after = prefix[..=last].to_vec();
+    after[last] += 1;
+    Some(after)
 }
 
 /// Zero as a lower bound takes in the negative zero, which Arrow orders before it.
@@ -169,7 +173,7 @@ pub(crate) fn above_zero(value: ScalarValue) -> ScalarValue {
 /// A container holds only values whose bucket lies in `first..=last`.
 #[derive(Debug, Clone)]
 pub(crate) struct BucketRange {
-    function: Arc<BoxedTransformFunction>,
+    transform: Transform,
     source: PrimitiveType,
     first: i32,
     last: i32,
@@ -187,39 +191,57 @@ impl BucketRange {
         else {
             return None;
         };
-        let function = Arc::new(create_transform_function(&transform).ok()?);
         Some(Self {
-            function,
+            transform,
             source: source.clone(),
             first: *first,
             last: *last,
         })
     }
 
-    /// Whether `value` hashes into another bucket. False when that cannot be told.
-    pub(crate) fn excludes(&self, value: &ScalarValue) -> bool {
-        let bucket = datum(value, &self.source)
-            .and_then(|datum| self.function.transform_literal(&datum).ok().flatten());
-        match bucket.as_ref().map(Datum::literal) {
-            Some(PrimitiveLiteral::Int(bucket)) => !(self.first..=self.last).contains(bucket),
-            _ => false,
+    /// The transform that tells the bucket of a value.
+    pub(crate) fn transform(&self) -> Transform {
+        self.transform
+    }
+
+    /// The bucket of a value. None when that cannot be told.
+    pub(crate) fn bucket(&self, value: &ScalarValue) -> Option<i32> {
+        let function = create_transform_function(&self.transform).ok()?;
+        let datum = datum(value, &self.source)?;
+        match function.transform_literal(&datum).ok()??.literal() {
+            PrimitiveLiteral::Int(bucket) => Some(*bucket),
+            _ => None,
         }
+    }
+
+    /// Whether the container may hold values of this bucket.
+    pub(crate) fn holds(&self, bucket: i32) -> bool {
+        (self.first..=self.last).contains(&bucket)
     }
 }
 
+/// A value as its type is hashed. Numbers hash like the widest type of their kind, and instants
+/// like their microseconds.
 fn datum(value: &ScalarValue, source: &PrimitiveType) -> Option<Datum> {
+    use PrimitiveType as T;
     use ScalarValue as S;
     Some(match (value, source) {
-        (S::Int32(Some(v)), PrimitiveType::Int) => Datum::int(*v),
-        (S::Int64(Some(v)), PrimitiveType::Long) => Datum::long(*v),
-        (S::Date32(Some(v)), PrimitiveType::Date) => Datum::date(*v),
-        (S::Utf8(Some(v)), PrimitiveType::String) => Datum::string(v),
-        (S::LargeBinary(Some(v)), PrimitiveType::Binary) => Datum::binary(v.iter().copied()),
-        (S::TimestampMicrosecond(Some(v), None), PrimitiveType::Timestamp) => {
+        (S::Int32(Some(v)), T::Int) => Datum::int(*v),
+        (S::Int64(Some(v)), T::Long) => Datum::long(*v),
+        (S::Date32(Some(v)), T::Date) => Datum::date(*v),
+        (S::Time64Microsecond(Some(v)), T::Time) => Datum::time_micros(*v).ok()?,
+        (S::Utf8(Some(v)), T::String) => Datum::string(v),
+        (S::LargeBinary(Some(v)), T::Binary) => Datum::binary(v.iter().copied()),
+        (S::FixedSizeBinary(_, Some(v)), T::Fixed(_)) => Datum::fixed(v.iter().copied()),
+        (S::FixedSizeBinary(_, Some(v)), T::Uuid) => Datum::uuid(uuid::Uuid::from_slice(v).ok()?),
+        (S::Decimal128(Some(v), ..), decimal @ T::Decimal { .. }) => {
+            Datum::try_from_bytes(&v.to_be_bytes(), decimal.clone()).ok()?
+        }
+        (S::TimestampMicrosecond(Some(v), _), T::Timestamp | T::Timestamptz) => {
             Datum::timestamp_micros(*v)
         }
-        (S::TimestampMicrosecond(Some(v), Some(_)), PrimitiveType::Timestamptz) => {
-            Datum::timestamptz_micros(*v)
+        (S::TimestampNanosecond(Some(v), _), T::TimestampNs | T::TimestamptzNs) => {
+            Datum::timestamp_micros(v.div_euclid(1_000))
         }
         _ => return None,
     })

@@ -4,16 +4,21 @@
 //! An Iceberg catalog as a DataFusion catalog.
 
 use std::any::Any;
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
 use datafusion::catalog::{CatalogProvider, SchemaProvider};
+use datafusion::error::Result as DataFusionResult;
 use iceberg::{Catalog, NamespaceIdent};
 
 use super::names;
 use super::pins::StatementPins;
 use super::schema::IcebergSchemaProvider;
 use crate::cache::IcebergCaches;
+use crate::catalog::{CatalogOptions, SqlCatalog, open};
+use crate::error::{Error, ErrorKind, Result};
+use crate::write::WriteCatalog;
 
 /// An Iceberg catalog as a DataFusion catalog.
 ///
@@ -29,6 +34,7 @@ pub struct IcebergCatalogProvider {
     name: Arc<str>,
     pins: Option<Arc<StatementPins>>,
     caches: Arc<IcebergCaches>,
+    staging: Option<SqlCatalog>,
 }
 
 impl IcebergCatalogProvider {
@@ -39,6 +45,28 @@ impl IcebergCatalogProvider {
             name: name.into(),
             pins: None,
             caches: Arc::default(),
+            staging: None,
+        }
+    }
+
+    /// Connects to the catalog that `options` describe, under its name.
+    ///
+    /// Other than with [`connect`](crate::connect), a new table in an SQL catalog is there only
+    /// together with its first rows.
+    pub async fn connect(options: &CatalogOptions) -> Result<Self> {
+        let connected = open(options).await?;
+        let provider = Self::new(connected.catalog, &options.name);
+        Ok(Self {
+            staging: connected.staging,
+            ..provider
+        })
+    }
+
+    /// How tables of this catalog are written.
+    pub(crate) fn write_catalog(&self) -> WriteCatalog {
+        WriteCatalog {
+            catalog: Arc::clone(&self.catalog),
+            staging: self.staging.clone(),
         }
     }
 
@@ -54,6 +82,20 @@ impl IcebergCatalogProvider {
             pins: Some(pins),
             ..self.clone()
         })
+    }
+
+    /// Keeps why namespaces cannot be listed for the next call that can fail.
+    fn keep_error(&self, error: Error) {
+        if let Some(pins) = &self.pins {
+            let text = format!("the schemas of catalog '{}' cannot be listed", self.name);
+            pins.keep_error(&self.catalog, error.context(text));
+        }
+    }
+
+    /// `cause` with what could not be done to a namespace.
+    fn about(&self, namespace: &str, done: &str, cause: Error) -> Error {
+        let text = format!("schema '{}.{namespace}' cannot be {done}", self.name);
+        Error::new(cause.kind(), text).with_source(cause)
     }
 
     /// The Iceberg catalog.
@@ -85,12 +127,14 @@ impl CatalogProvider for IcebergCatalogProvider {
     /// way to fail here. The statement's pins keep the reason.
     fn schema_names(&self) -> Vec<String> {
         match names::wait_for(names::namespaces(self.catalog.as_ref())) {
-            Ok(found) => found.iter().map(NamespaceIdent::to_string).collect(),
-            Err(error) => {
-                if let Some(pins) = &self.pins {
-                    let text = format!("the schemas of catalog '{}' cannot be listed", self.name);
-                    pins.keep_error(&self.catalog, error.context(text));
+            Ok((found, failed)) => {
+                if let Some(error) = failed {
+                    self.keep_error(error);
                 }
+                found.iter().map(NamespaceIdent::to_string).collect()
+            }
+            Err(error) => {
+                self.keep_error(error);
                 Vec::new()
             }
         }
@@ -103,12 +147,55 @@ impl CatalogProvider for IcebergCatalogProvider {
             Ok(found) => found?,
             Err(_) => NamespaceIdent::from_strs(name.split('.')).ok()?,
         };
-        Some(Arc::new(IcebergSchemaProvider::new(
+        let schema = IcebergSchemaProvider::new(
             Arc::clone(&self.catalog),
             Arc::clone(&self.name),
             namespace,
             self.pins.clone(),
             Arc::clone(&self.caches),
-        )))
+        );
+        Some(Arc::new(schema.with_staging(self.staging.clone())))
+    }
+
+    /// Makes the namespace; what `_schema` is does not matter.
+    fn register_schema(
+        &self,
+        name: &str,
+        _schema: Arc<dyn SchemaProvider>,
+    ) -> DataFusionResult<Option<Arc<dyn SchemaProvider>>> {
+        let made = async {
+            let namespace = NamespaceIdent::from_strs(name.split('.'))?;
+            self.catalog
+                .create_namespace(&namespace, HashMap::new())
+                .await?;
+            Ok(())
+        };
+        names::wait_for(made).map_err(|error| self.about(name, "made", error))?;
+        Ok(None)
+    }
+
+    /// Drops the namespace, which has to be empty.
+    fn deregister_schema(
+        &self,
+        name: &str,
+        cascade: bool,
+    ) -> DataFusionResult<Option<Arc<dyn SchemaProvider>>> {
+        if cascade {
+            let text = "DROP SCHEMA … CASCADE is not supported: drop its tables first";
+            return Err(self
+                .about(name, "dropped", Error::new(ErrorKind::Unsupported, text))
+                .into());
+        }
+        let Some(schema) = self.schema(name) else {
+            return Ok(None);
+        };
+        let dropped = async {
+            let Some(namespace) = names::namespace(self.catalog.as_ref(), name).await? else {
+                return Ok(());
+            };
+            Ok(self.catalog.drop_namespace(&namespace).await?)
+        };
+        names::wait_for(dropped).map_err(|error| self.about(name, "dropped", error))?;
+        Ok(Some(schema))
     }
 }

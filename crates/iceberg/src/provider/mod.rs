@@ -5,15 +5,26 @@
 
 mod broken;
 mod catalog;
+mod metadata_file;
+mod metadata_name;
 mod names;
+mod newest;
+mod open;
 mod pins;
+mod refused;
 mod schema;
+mod select;
 mod table;
 #[cfg(test)]
 mod tests;
 
 pub use broken::BrokenTable;
 pub use catalog::IcebergCatalogProvider;
+pub(crate) use metadata_file::{is_inline, read_metadata, read_whole_metadata};
+pub(crate) use names::wait_for;
+pub use open::OpenOptions;
 pub use pins::StatementPins;
 pub use schema::IcebergSchemaProvider;
-pub use table::{IcebergTableProvider, SnapshotSelector};
+pub use select::SnapshotSelector;
+pub(crate) use select::{Selected, lineage, references, select};
+pub use table::IcebergTableProvider;

@@ -14,7 +14,7 @@ const MAX_LEVELS: usize = 16;
 
 /// Runs `future` to its end on a thread of its own, so that this works inside any runtime, also
 /// one with a single thread that waits here.
-pub(super) fn wait_for<T: Send>(future: impl Future<Output = Result<T>> + Send) -> Result<T> {
+pub(crate) fn wait_for<T: Send>(future: impl Future<Output = Result<T>> + Send) -> Result<T> {
     let stuck = |cause: std::io::Error| {
         Error::new(
             ErrorKind::Io,
@@ -41,9 +41,13 @@ pub(super) fn wait_for<T: Send>(future: impl Future<Output = Result<T>> + Send) 
     })
 }
 
-/// All namespaces, parents first. One that cannot be looked into is still listed.
-pub(super) async fn namespaces(catalog: &dyn Catalog) -> Result<Vec<NamespaceIdent>> {
+/// All namespaces, parents first. One that cannot be looked into is still listed, and the first
+/// reason for that is given too.
+pub(super) async fn namespaces(
+    catalog: &dyn Catalog,
+) -> Result<(Vec<NamespaceIdent>, Option<Error>)> {
     let mut found = catalog.list_namespaces(None).await?;
+    let mut failed = None;
     let mut next = 0;
     while next < found.len() {
         let parent = found[next].clone();
@@ -51,15 +55,24 @@ pub(super) async fn namespaces(catalog: &dyn Catalog) -> Result<Vec<NamespaceIde
         if parent.len() >= MAX_LEVELS {
             continue;
         }
-        if let Ok(children) = catalog.list_namespaces(Some(&parent)).await {
-            found.extend(
-                children
-                    .into_iter()
-                    .filter(|child| child.len() > parent.len()),
-            );
+        match catalog
+            .list_namespaces(Some(&parent))
+            .await
+            .map_err(Error::from)
+        {
+            Ok(children) => {
+                let below = children.into_iter().filter(|it| it.len() > parent.len());
+                found.extend(below);
+            }
+            // It was dropped meanwhile, or the catalog knows no namespaces in namespaces.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Unsupported) => {}
+            Err(error) => {
+                let text = format!("the namespaces in '{parent}' cannot be listed");
+                failed.get_or_insert(error.context(text));
+            }
         }
     }
-    Ok(found)
+    Ok((found, failed))
 }
 
 /// The namespace that the SQL schema `name` means: dots part the levels, unless a namespace of one

@@ -15,15 +15,17 @@ use iceberg::table::Table;
 use iceberg::{Catalog, NamespaceIdent, TableIdent};
 
 use super::broken::BrokenTable;
+use super::metadata_name::{Meaning, Suffixed, suffixed, unknown};
 use super::names;
 use super::pins::StatementPins;
-use super::table::{IcebergTableProvider, SnapshotSelector};
+use super::select::SnapshotSelector;
+use super::table::IcebergTableProvider;
 use crate::cache::IcebergCaches;
+use crate::catalog::SqlCatalog;
 use crate::error::{Error, ErrorKind, Result};
+use crate::metadata_tables::IcebergMetadataTable;
 use crate::storage::TableStorage;
-
-/// Parts a table's name from that of one of its metadata tables, as in `t$snapshots`.
-const METADATA_TABLE: char = '$';
+use crate::write::WriteCatalog;
 
 /// An Iceberg namespace as a DataFusion schema; see [`IcebergCatalogProvider`].
 ///
@@ -34,6 +36,7 @@ pub struct IcebergSchemaProvider {
     namespace: NamespaceIdent,
     pins: Option<Arc<StatementPins>>,
     caches: Arc<IcebergCaches>,
+    staging: Option<SqlCatalog>,
 }
 
 impl IcebergSchemaProvider {
@@ -50,7 +53,13 @@ impl IcebergSchemaProvider {
             namespace,
             pins,
             caches,
+            staging: None,
         }
+    }
+
+    /// The same; `staging` is the catalog, if it can make a table with what is in it.
+    pub(super) fn with_staging(self, staging: Option<SqlCatalog>) -> Self {
+        Self { staging, ..self }
     }
 
     /// The namespace.
@@ -87,10 +96,90 @@ impl IcebergSchemaProvider {
         }
     }
 
-    fn provider(&self, table: Table) -> DataFusionResult<IcebergTableProvider> {
-        let storage = TableStorage::for_table(&table).with_caches(Arc::clone(&self.caches));
-        let storage = Arc::new(storage);
-        IcebergTableProvider::try_new(table, storage, SnapshotSelector::Current)
+    fn storage(&self, table: &Table) -> Arc<TableStorage> {
+        Arc::new(TableStorage::for_table(table).with_caches(Arc::clone(&self.caches)))
+    }
+
+    /// The table of this very name; None if there is none.
+    async fn named(&self, name: &str) -> DataFusionResult<Option<IcebergTableProvider>> {
+        let ident = TableIdent::new(self.namespace.clone(), name.to_string());
+        match self.load(&ident).await {
+            Ok(table) => {
+                let storage = self.storage(&table);
+                let provided =
+                    IcebergTableProvider::try_new(table, storage, SnapshotSelector::Current);
+                let catalog = WriteCatalog {
+                    catalog: Arc::clone(&self.catalog),
+                    staging: self.staging.clone(),
+                };
+                provided
+                    .map(|table| Some(table.with_catalog(catalog)))
+                    .map_err(|cause| self.refused(&ident, cause))
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.about(name, error).into()),
+        }
+    }
+
+    /// A metadata table of a table; None if there is no such table.
+    async fn metadata_table(
+        &self,
+        name: &str,
+        meaning: Meaning,
+    ) -> DataFusionResult<Option<Arc<dyn TableProvider>>> {
+        let kind = match meaning {
+            Meaning::Metadata(kind) => kind,
+            Meaning::Rows => {
+                let Some(table) = self.named(name).await? else {
+                    return Ok(None);
+                };
+                return Ok(Some(Arc::new(table.with_path_column()?)));
+            }
+        };
+        let ident = TableIdent::new(self.namespace.clone(), name.to_string());
+        let table = match self.load(&ident).await {
+            Ok(table) => table,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(self.about(name, error).into()),
+        };
+        let storage = self.storage(&table);
+        let shown = IcebergMetadataTable::try_new(table, storage, kind, &SnapshotSelector::Current);
+        let shown = shown.map_err(|cause| self.refused(&ident, cause))?;
+        Ok(Some(Arc::new(shown)))
+    }
+
+    /// The table or metadata table called `name`.
+    async fn find(&self, name: &str) -> DataFusionResult<Option<Arc<dyn TableProvider>>> {
+        let suffixed = suffixed(name);
+        if let Some((table, meaning)) = suffixed.and_then(|s| Some((s.table, s.meaning?)))
+            && let Some(found) = self.metadata_table(table, meaning).await?
+        {
+            return Ok(Some(found));
+        }
+        if let Some(table) = self.named(name).await? {
+            return Ok(Some(Arc::new(table)));
+        }
+        match suffixed {
+            Some(Suffixed {
+                table,
+                suffix,
+                meaning: None,
+            }) if self.exists(table).await? => Err(unknown(table, suffix).into()),
+            _ => Ok(None),
+        }
+    }
+
+    async fn exists(&self, name: &str) -> Result<bool> {
+        let ident = TableIdent::new(self.namespace.clone(), name.to_string());
+        Ok(self.catalog.table_exists(&ident).await?)
+    }
+
+    /// `cause` with the table's name, unless it is an error of ours, which says it.
+    fn refused(&self, ident: &TableIdent, cause: DataFusionError) -> DataFusionError {
+        match cause {
+            DataFusionError::External(_) => cause,
+            other => other.context(format!("table '{}.{ident}'", self.catalog_name)),
+        }
     }
 
     /// `cause` with the name of the table it is about.
@@ -100,8 +189,23 @@ impl IcebergSchemaProvider {
             self.catalog_name, self.namespace
         );
         let cause = cause.into();
+        let cause = match unparsed(&cause) {
+            true => cause.context(
+                "its metadata has something that is not supported: columns of type variant, \
+                 geometry, geography or unknown, encryption, a format version above 3, or ids \
+                 beyond 64 bits",
+            ),
+            false => cause,
+        };
         Error::new(cause.kind(), text).with_source(cause)
     }
+}
+
+/// Whether a catalog gave metadata that could not be parsed; the parser does not say why.
+fn unparsed(cause: &Error) -> bool {
+    cause
+        .to_string()
+        .contains("untagged enum TableMetadataEnum")
 }
 
 impl fmt::Debug for IcebergSchemaProvider {
@@ -133,47 +237,54 @@ impl SchemaProvider for IcebergSchemaProvider {
 
     async fn table(&self, name: &str) -> DataFusionResult<Option<Arc<dyn TableProvider>>> {
         self.check_earlier()?;
-        if name.is_empty() || name.contains(METADATA_TABLE) {
+        if name.is_empty() {
             return Ok(None);
         }
-        let ident = TableIdent::new(self.namespace.clone(), name.to_string());
-        let provided = match self.load(&ident).await {
-            Ok(table) => self.provider(table).map_err(|cause| {
-                // A table of a kind that is refused says so itself.
-                let text = format!("{}.{ident}", self.catalog_name);
-                match cause {
-                    DataFusionError::External(_) => cause,
-                    other => other.context(format!("table '{text}'")),
-                }
-            }),
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => Err(self.about(name, error).into()),
-        };
-        match provided {
-            Ok(table) => Ok(Some(Arc::new(table))),
+        match self.find(name).await {
             Err(error) if self.pins.as_ref().is_some_and(|pins| pins.is_listing()) => {
                 let reason = Error::new(ErrorKind::Io, error.to_string());
                 Ok(Some(Arc::new(BrokenTable::new(reason))))
             }
-            Err(error) => Err(error),
+            found => found,
         }
     }
 
     /// Every table is a base table; nothing is loaded to say so.
     async fn table_type(&self, name: &str) -> DataFusionResult<Option<TableType>> {
         self.check_earlier()?;
-        Ok((!name.contains(METADATA_TABLE)).then_some(TableType::Base))
+        let of = suffixed(name).and_then(|suffixed| suffixed.meaning);
+        Ok(Some(match of {
+            Some(Meaning::Metadata(_)) => TableType::View,
+            Some(Meaning::Rows) | None => TableType::Base,
+        }))
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        if name.is_empty() || name.contains(METADATA_TABLE) {
+        if name.is_empty() {
             return false;
         }
-        let ident = TableIdent::new(self.namespace.clone(), name.to_string());
-        let asked = async { Ok(self.catalog.table_exists(&ident).await?) };
+        let asked = async {
+            if let Some((table, _)) = suffixed(name).and_then(|s| Some((s.table, s.meaning?)))
+                && self.exists(table).await?
+            {
+                return Ok(true);
+            }
+            self.exists(name).await
+        };
         names::wait_for(asked).unwrap_or_else(|error| {
             self.keep_error(&format!("cannot look for table '{name}' in"), error);
             false
         })
+    }
+
+    /// Takes the table out of the catalog; its files stay.
+    fn deregister_table(&self, name: &str) -> DataFusionResult<Option<Arc<dyn TableProvider>>> {
+        let ident = TableIdent::new(self.namespace.clone(), name.to_string());
+        let dropped = async { Ok(self.catalog.drop_table(&ident).await?) };
+        names::wait_for(dropped).map_err(|error| {
+            let text = format!("table '{}.{ident}' cannot be dropped", self.catalog_name);
+            Error::new(error.kind(), text).with_source(error)
+        })?;
+        Ok(None)
     }
 }

@@ -8,41 +8,27 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
-use chrono::DateTime;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::DFSchema;
 use datafusion::error::Result as DataFusionResult;
+use datafusion::logical_expr::dml::InsertOp;
 use datafusion::logical_expr::expr_rewriter::unnormalize_col;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::{PhysicalExpr, conjunction};
 use datafusion::physical_plan::ExecutionPlan;
-use iceberg::spec::{
-    DEFAULT_SCHEMA_NAME_MAPPING, NameMapping, SchemaRef as IcebergSchemaRef, SnapshotRef,
-    TableMetadata,
-};
+use iceberg::spec::{DEFAULT_SCHEMA_NAME_MAPPING, NameMapping, SnapshotRef, TableMetadata};
 use iceberg::table::Table;
 
+use super::select::{Selected, SnapshotSelector, select};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Read, plan_files};
-use crate::scan::{ScanRequest, ScanSummary, build_scan};
+use crate::scan::{PATH_COLUMN, ScanRequest, ScanSummary, build_scan, with_path};
 use crate::schema::{FieldIdAdapterFactory, TableColumns};
 use crate::storage::TableStorage;
-
-/// Which snapshot of a table is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum SnapshotSelector {
-    /// The current one, with the table's current schema.
-    #[default]
-    Current,
-    /// The one with this id, with its own schema.
-    SnapshotId(i64),
-    /// The one that was current at this instant (milliseconds since 1970), with its own schema.
-    Timestamp(i64),
-}
+use crate::write::{InsertInto, Writable, WriteCatalog};
 
 /// A DataFusion table over one snapshot of an Iceberg table.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct IcebergTableProvider {
     table: Table,
     name: Arc<str>,
@@ -50,6 +36,8 @@ pub struct IcebergTableProvider {
     snapshot: Option<SnapshotRef>,
     columns: Arc<TableColumns>,
     adapter: Arc<FieldIdAdapterFactory>,
+    path_column: bool,
+    writable: Writable,
 }
 
 impl IcebergTableProvider {
@@ -59,15 +47,20 @@ impl IcebergTableProvider {
         storage: Arc<TableStorage>,
         at: SnapshotSelector,
     ) -> DataFusionResult<Self> {
-        let name: Arc<str> = table.identifier().to_string().into();
+        let name = table.identifier().to_string();
+        Self::named(&name, table, storage, at)
+    }
+
+    /// The same, called `name` in messages.
+    pub(super) fn named(
+        name: &str,
+        table: Table,
+        storage: Arc<TableStorage>,
+        at: SnapshotSelector,
+    ) -> DataFusionResult<Self> {
+        let name: Arc<str> = name.into();
         let metadata = table.metadata();
-        let snapshot = select(&name, metadata, at)?;
-        let schema = match (&snapshot, at) {
-            (Some(snapshot), SnapshotSelector::SnapshotId(_) | SnapshotSelector::Timestamp(_)) => {
-                snapshot_schema(&name, metadata, snapshot)?
-            }
-            _ => Arc::clone(metadata.current_schema()),
-        };
+        let Selected { snapshot, schema } = select(&name, metadata, &at)?;
         let columns = Arc::new(TableColumns::try_new(&name, &schema)?);
         let adapter = Arc::new(FieldIdAdapterFactory::new(
             Arc::clone(&name),
@@ -81,7 +74,46 @@ impl IcebergTableProvider {
             snapshot,
             columns,
             adapter,
+            path_column: false,
+            writable: Writable::default(),
         })
+    }
+
+    /// The same table, which takes rows through `catalog`.
+    pub(crate) fn with_catalog(self, catalog: WriteCatalog) -> Self {
+        let schema = self.table.metadata().current_schema();
+        let writable = Writable::new(catalog, schema, self.columns.arrow());
+        Self { writable, ..self }
+    }
+
+    /// The same table, for an insert whose casts lose nothing.
+    pub(crate) fn with_checked_casts(&self) -> Self {
+        let mut checked = self.clone();
+        checked.writable.checked = true;
+        checked
+    }
+
+    /// The same table with a column `$path`: the data file that a row is in, as the metadata names
+    /// it.
+    pub fn with_path_column(self) -> DataFusionResult<Self> {
+        if self.columns.index_of(PATH_COLUMN).is_some() {
+            let message = format!(
+                "table {} has a column '{PATH_COLUMN}' of its own: it cannot be shown with the \
+                 files of its rows",
+                self.name
+            );
+            return Err(Error::new(ErrorKind::Unsupported, message).into());
+        }
+        Ok(Self {
+            path_column: true,
+            writable: Writable::default(),
+            ..self
+        })
+    }
+
+    /// The snapshot that is read.
+    pub(super) fn snapshot(&self) -> Option<&SnapshotRef> {
+        self.snapshot.as_ref()
     }
 
     /// The table's name with its namespace.
@@ -98,7 +130,14 @@ impl IcebergTableProvider {
 
     /// The same version of the table, read at another snapshot.
     pub fn at(&self, at: SnapshotSelector) -> DataFusionResult<Self> {
-        Self::try_new(self.table.clone(), Arc::clone(&self.storage), at)
+        let storage = Arc::clone(&self.storage);
+        let past = at != SnapshotSelector::Current;
+        let mut found = Self::named(&self.name, self.table.clone(), storage, at)?;
+        found.writable = self.writable.at(past);
+        match self.path_column {
+            true => found.with_path_column(),
+            false => Ok(found),
+        }
     }
 
     /// The Iceberg table.
@@ -128,7 +167,10 @@ impl TableProvider for IcebergTableProvider {
     }
 
     fn schema(&self) -> SchemaRef {
-        Arc::clone(self.columns.arrow())
+        match self.path_column {
+            true => with_path(self.columns.arrow()),
+            false => Arc::clone(self.columns.arrow()),
+        }
     }
 
     fn table_type(&self) -> TableType {
@@ -154,6 +196,7 @@ impl TableProvider for IcebergTableProvider {
         let limit = limit.filter(|_| !filtered);
         let planned = plan_files(&Read {
             table: &self.table,
+            storage: &self.storage,
             name: &self.name,
             snapshot: self.snapshot.as_ref(),
             columns: &self.columns,
@@ -168,108 +211,35 @@ impl TableProvider for IcebergTableProvider {
             columns: &self.columns,
             adapter: Arc::clone(&self.adapter),
             storage: &self.storage,
-            location: self.table.metadata().location(),
+            metadata: self.table.metadata_ref(),
             summary,
             projection,
             predicate,
             filtered,
             limit,
+            path_column: self.path_column,
         };
         build_scan(&request, &planned.files)
     }
-}
 
-fn select(
-    name: &str,
-    metadata: &TableMetadata,
-    at: SnapshotSelector,
-) -> Result<Option<SnapshotRef>> {
-    let id = match at {
-        SnapshotSelector::Current => return Ok(metadata.current_snapshot().cloned()),
-        SnapshotSelector::SnapshotId(id) => id,
-        SnapshotSelector::Timestamp(instant) => current_at(name, metadata, instant)?,
-    };
-    match metadata.snapshot_by_id(id) {
-        Some(snapshot) => Ok(Some(Arc::clone(snapshot))),
-        None => Err(not_found(format!(
-            "table {name} has no snapshot {id}: it has {}",
-            known_snapshots(metadata)
-        ))),
+    fn get_column_default(&self, column: &str) -> Option<&Expr> {
+        self.writable.default_of(column)
     }
-}
 
-/// The snapshot that was current at an instant, by the table's log.
-fn current_at(name: &str, metadata: &TableMetadata, instant: i64) -> Result<i64> {
-    let mut log: Vec<(i64, i64)> = metadata
-        .history()
-        .iter()
-        .map(|e| (e.timestamp_ms(), e.snapshot_id))
-        .collect();
-    if log.is_empty() {
-        log = lineage(metadata);
+    async fn insert_into(
+        &self,
+        state: &dyn Session,
+        input: Arc<dyn ExecutionPlan>,
+        insert_op: InsertOp,
+    ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
+        let insert = InsertInto {
+            name: &self.name,
+            table: &self.table,
+            columns: self.columns.arrow(),
+            writable: &self.writable,
+        };
+        insert.plan(state, input, insert_op)
     }
-    if let Some((_, id)) = log.iter().rev().find(|(since, _)| *since <= instant) {
-        return Ok(*id);
-    }
-    let earliest = match log.first() {
-        Some((since, id)) => format!("its earliest snapshot is {id} of {}", text(*since)),
-        None => "it has no snapshot".to_string(),
-    };
-    Err(not_found(format!(
-        "table {name} has no snapshot at or before {}: {earliest}",
-        text(instant)
-    )))
-}
-
-/// The current snapshot and its ancestors, oldest first, for metadata without a log.
-fn lineage(metadata: &TableMetadata) -> Vec<(i64, i64)> {
-    let mut found = Vec::new();
-    let mut next = metadata.current_snapshot();
-    while let Some(snapshot) = next {
-        found.push((snapshot.timestamp_ms(), snapshot.snapshot_id()));
-        let parent = snapshot
-            .parent_snapshot_id()
-            .and_then(|id| metadata.snapshot_by_id(id));
-        next = parent.filter(|_| found.len() <= metadata.snapshots().len());
-    }
-    found.reverse();
-    found
-}
-
-fn known_snapshots(metadata: &TableMetadata) -> String {
-    let mut known: Vec<_> = metadata
-        .snapshots()
-        .map(|s| (s.timestamp_ms(), s.snapshot_id()))
-        .collect();
-    known.sort_unstable();
-    match known.as_slice() {
-        [] => "none".to_string(),
-        [(since, id)] => format!("{id} of {}", text(*since)),
-        [(since, first), .., (until, last)] => format!(
-            "{} of them, from {first} of {} to {last} of {}",
-            known.len(),
-            text(*since),
-            text(*until)
-        ),
-    }
-}
-
-fn snapshot_schema(
-    name: &str,
-    metadata: &TableMetadata,
-    snapshot: &SnapshotRef,
-) -> Result<IcebergSchemaRef> {
-    let Some(id) = snapshot.schema_id() else {
-        return Ok(Arc::clone(metadata.current_schema()));
-    };
-    metadata.schema_by_id(id).cloned().ok_or_else(|| {
-        let snapshot = snapshot.snapshot_id();
-        let message = format!(
-            "snapshot {snapshot} of table {name} was written with schema {id}, which the table's \
-             metadata does not have"
-        );
-        Error::new(ErrorKind::Damaged, message)
-    })
 }
 
 fn name_mapping(name: &str, metadata: &TableMetadata) -> Result<Option<NameMapping>> {
@@ -281,16 +251,4 @@ fn name_mapping(name: &str, metadata: &TableMetadata) -> Result<Option<NameMappi
             format!("property {DEFAULT_SCHEMA_NAME_MAPPING} of table {name} is no name mapping");
         Error::new(ErrorKind::Damaged, message).with_source(e)
     })
-}
-
-fn not_found(message: String) -> Error {
-    Error::new(ErrorKind::NotFound, message)
-}
-
-/// An instant as people write it.
-fn text(milliseconds: i64) -> String {
-    match DateTime::from_timestamp_millis(milliseconds) {
-        Some(instant) => instant.to_rfc3339(),
-        None => format!("{milliseconds} ms since 1970"),
-    }
 }

@@ -19,6 +19,9 @@ use super::*;
 use crate::append::{append, create_table};
 use crate::catalog::SqlCatalog;
 
+mod moved;
+mod opened;
+
 async fn catalog(dir: &Path) -> SqlCatalog {
     let warehouse = dir.join("wh").display().to_string();
     let catalog = SqlCatalog::create(dir.join("c.db"), "lake", &warehouse).unwrap();
@@ -216,15 +219,42 @@ async fn a_table_met_by_several_at_once_is_loaded_once() {
 }
 
 #[tokio::test]
-async fn metadata_tables_are_not_there_yet() {
+async fn metadata_tables_are_found_but_not_listed() {
     let dir = TempDir::new().unwrap();
     let catalog = catalog(dir.path()).await;
-    make(&catalog, &shop(), "t", &[1]).await;
-    let provider = IcebergCatalogProvider::new(Arc::new(catalog), "lake");
-    let schema = provider.schema("shop").unwrap();
-    assert!(schema.table("t$snapshots").await.unwrap().is_none());
-    assert!(!schema.table_exist("t$snapshots"));
-    assert!(schema.table_exist("t"));
+    make(&catalog, &shop(), "t", &[1, 2]).await;
+    make(&catalog, &shop(), "odd$files", &[7]).await;
+    let context = session(&catalog);
+    let schema = context.catalog("lake").unwrap().schema("shop").unwrap();
+    assert_eq!(schema.table_names(), ["odd$files", "t"]);
+    assert!(schema.table_exist("t$snapshots") && schema.table_exist("t$rows"));
+    assert!(!schema.table_exist("t$nothing") && !schema.table_exist("u$snapshots"));
+    for (sql, found) in [
+        (
+            "SELECT count(*) FROM lake.shop.\"t$snapshots\" WHERE operation = 'append'",
+            1,
+        ),
+        ("SELECT record_count FROM lake.shop.\"t$files\"", 2),
+        ("SELECT count(*) FROM lake.shop.\"t$manifests\"", 1),
+        ("SELECT n FROM lake.shop.\"odd$files\"", 7),
+        (
+            "SELECT record_count FROM lake.shop.\"odd$files$data_files\"",
+            1,
+        ),
+    ] {
+        assert_eq!(one(&context, sql).await, Ok(found), "{sql}");
+    }
+    let sql = "SELECT 1 FROM lake.shop.\"t$snapshot\"";
+    let error = one(&context, sql).await.unwrap_err();
+    assert!(error.contains("no metadata table '$snapshot'"), "{error}");
+    assert!(
+        error.contains("$data_files") && error.contains("$rows"),
+        "{error}"
+    );
+    let error = one(&context, "SELECT 1 FROM lake.shop.\"u$files\"")
+        .await
+        .unwrap_err();
+    assert!(error.contains("not found"), "{error}");
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use datafusion::arrow::datatypes::Schema;
 use datafusion::config::ConfigOptions;
 use datafusion::datasource::listing::{FileRange, PartitionedFile};
 use datafusion::datasource::physical_plan::{
-    FileOpenFuture, FileOpener, FileScanConfig, FileSource,
+    FileOpenFuture, FileOpener, FileScanConfig, FileScanConfigBuilder, FileSource,
 };
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::Result;
@@ -36,18 +36,26 @@ pub struct IcebergParquetSource {
     summary: Arc<ScanSummary>,
     /// Reads files that may hold NaN.
     nan_adapter: Arc<dyn PhysicalExprAdapterFactory>,
+    /// How the files are read, for EXPLAIN.
+    scan: &'static str,
+    /// Partitions that this scan may have; it may share the query's with others.
+    partitions: usize,
 }
 
 impl IcebergParquetSource {
-    pub(crate) fn new(
+    pub(super) fn new(
         inner: Arc<dyn FileSource>,
         summary: Arc<ScanSummary>,
         nan_adapter: Arc<dyn PhysicalExprAdapterFactory>,
+        scan: &'static str,
+        partitions: usize,
     ) -> Self {
         Self {
             inner,
             summary,
             nan_adapter,
+            scan,
+            partitions,
         }
     }
 
@@ -83,7 +91,7 @@ impl FileSource for IcebergParquetSource {
             self.inner
                 .create_file_opener(Arc::clone(&object_store), config, partition)
         };
-        let mut base_config = base_config.clone();
+        let mut base_config = without_files(base_config).build();
         // Where the order is free, DataFusion 53 reads only the row groups that match the filter
         // whole if they have enough rows for a LIMIT, and takes those with NULLs for such.
         base_config.preserve_order |= self.filter().is_some();
@@ -136,9 +144,12 @@ impl FileSource for IcebergParquetSource {
     fn fmt_extra(&self, t: DisplayFormatType, f: &mut Formatter<'_>) -> fmt::Result {
         match t {
             DisplayFormatType::Default | DisplayFormatType::Verbose => {
-                write!(f, ", {}", self.summary)?;
+                write!(f, ", {}, scan={}", self.summary, self.scan)?;
             }
-            DisplayFormatType::TreeRender => writeln!(f, "{}", self.summary)?,
+            DisplayFormatType::TreeRender => {
+                writeln!(f, "{}", self.summary)?;
+                writeln!(f, "scan={}", self.scan)?;
+            }
         }
         self.inner.fmt_extra(t, f)
     }
@@ -154,7 +165,9 @@ impl FileSource for IcebergParquetSource {
         output_ordering: Option<LexOrdering>,
         config: &FileScanConfig,
     ) -> Result<Option<FileScanConfig>> {
-        let (target, min_size) = (target_partitions, repartition_file_min_size);
+        // More are asked for by those above a union of scans, for each of them.
+        let target = target_partitions.min(self.partitions);
+        let min_size = repartition_file_min_size;
         self.inner
             .repartitioned(target, min_size, output_ordering, config)
     }
@@ -204,6 +217,16 @@ impl FileSource for IcebergParquetSource {
         let pushed = self.inner.try_pushdown_projection(projection)?;
         Ok(pushed.map(|inner| self.wrap(inner)))
     }
+}
+
+/// What opening a file takes from a scan: all but the files, of which there may be many.
+pub(super) fn without_files(config: &FileScanConfig) -> FileScanConfigBuilder {
+    let (url, source) = (config.object_store_url.clone(), &config.file_source);
+    FileScanConfigBuilder::new(url, Arc::clone(source))
+        .with_limit(config.limit)
+        .with_preserve_order(config.preserve_order)
+        .with_batch_size(config.batch_size)
+        .with_expr_adapter(config.expr_adapter_factory.clone())
 }
 
 /// Whether a filter names no nested column. The reader cannot promise to evaluate the others, since

@@ -24,6 +24,14 @@ impl ScanSummary {
         }
     }
 
+    /// The same scan, every file read by merge-on-read.
+    pub(super) fn forced(&self) -> Self {
+        Self {
+            files: self.files.forced(),
+            ..self.clone()
+        }
+    }
+
     /// The table's name.
     pub fn table(&self) -> &str {
         &self.table
@@ -37,17 +45,11 @@ impl ScanSummary {
 
 impl Display for ScanSummary {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "iceberg: table={}, ", self.table)?;
         match self.snapshot_id {
-            Some(id) => write!(
-                f,
-                "iceberg: table={}, snapshot={id}, {}",
-                self.table, self.files
-            ),
-            None => write!(
-                f,
-                "iceberg: table={}, snapshot=none, {}",
-                self.table, self.files
-            ),
+            Some(id) => write!(f, "snapshot={id}, ")?,
+            None => write!(f, "snapshot=none, ")?,
         }
+        self.files.fmt(f)
     }
 }

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{Fields, SchemaRef};
+use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::physical_expr::PhysicalExpr;
@@ -40,6 +41,14 @@ impl FieldIdAdapterFactory {
             columns,
             mapping,
             opaque_floats: false,
+        }
+    }
+
+    /// The same for other columns of the table.
+    pub(crate) fn with_columns(&self, columns: Arc<TableColumns>) -> Self {
+        Self {
+            columns,
+            ..self.clone()
         }
     }
 
@@ -94,21 +103,26 @@ struct FieldIdAdapter {
 impl FieldIdAdapter {
     /// The expression over the file that gives the table's column, None for an unknown name.
     fn column(&self, name: &str) -> Result<Option<Arc<dyn PhysicalExpr>>> {
-        let Some(column) = self
-            .columns
-            .index_of(name)
-            .map(|i| &self.logical.fields()[i])
-        else {
+        let Some(position) = self.columns.index_of(name) else {
             return Ok(None);
         };
+        let column = &self.logical.fields()[position];
         let defaults = self.columns.defaults();
-        let index = field_id(column).and_then(|id| self.by_id.get(&id));
-        let Some(index) = index.copied() else {
-            return Ok(Some(lit(absent(column, defaults)?)));
+        let inside = self.columns.inside(position);
+        let top = inside.unwrap_or(column);
+        let Some(index) = field_id(top).and_then(|id| self.by_id.get(&id).copied()) else {
+            let value = match inside {
+                Some(_) => ScalarValue::try_new_null(column.data_type())?,
+                None => absent(column, defaults)?,
+            };
+            return Ok(Some(lit(value)));
         };
         let stored = self.physical.field(index);
         let input: Arc<dyn PhysicalExpr> = Arc::new(Column::new(stored.name(), index));
-        let shape = Shape::plan(column, &self.fields[index], stored.data_type(), defaults)?;
+        let mut shape = Shape::plan(top, &self.fields[index], stored.data_type(), defaults)?;
+        if inside.is_some() {
+            shape = Shape::Inside(Box::new(shape));
+        }
         let reshape = |input, shape| -> Arc<dyn PhysicalExpr> {
             Arc::new(ReshapeExpr::new(input, Arc::new(shape), Arc::clone(column)))
         };

@@ -12,20 +12,24 @@ use super::columns::{field_id, with_id};
 
 /// The file's fields with an id on each field that has one by the rules of the specification.
 pub(crate) fn identified(file: &Schema, table: &Schema, mapping: Option<&NameMapping>) -> Fields {
-    if file.fields().iter().any(has_id) {
+    if has_ids(file.fields()) {
         return file.fields().clone();
     }
     match mapping {
-        Some(mapping) => {
-            let fields: Vec<_> = mapping
-                .fields()
-                .iter()
-                .map(|f| Arc::new(f.clone()))
-                .collect();
-            mapped(file.fields(), &fields)
-        }
+        Some(mapping) => mapped_ids(file.fields(), mapping),
         None => positional(file.fields(), table),
     }
+}
+
+/// Whether any field has an id, at any depth: then those that have none are not the table's.
+pub(crate) fn has_ids(fields: &Fields) -> bool {
+    fields.iter().any(has_id)
+}
+
+/// The fields with the ids that a name mapping gives them.
+pub(crate) fn mapped_ids(fields: &Fields, mapping: &NameMapping) -> Fields {
+    let mapping = mapping.fields().iter().map(|f| Arc::new(f.clone()));
+    mapped(fields, &mapping.collect::<Vec<_>>())
 }
 
 fn has_id(field: &FieldRef) -> bool {

@@ -7,8 +7,11 @@ use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::ScalarValue;
 use iceberg::spec::{Datum, PrimitiveLiteral, PrimitiveType};
 
+/// The microseconds of a day.
+const DAY: i64 = 86_400_000_000;
+
 /// `value` as a scalar of `data_type`, widened where the spec lets a type widen (int to long,
-/// float to double). None when the value is not one of that type.
+/// float to double, date to timestamp). None when the value is not one of that type.
 pub(crate) fn literal_scalar(
     value: &PrimitiveLiteral,
     data_type: &DataType,
@@ -19,6 +22,14 @@ pub(crate) fn literal_scalar(
         (L::Int(v), DataType::Int32) => ScalarValue::Int32(Some(*v)),
         (L::Int(v), DataType::Int64) => ScalarValue::Int64(Some(i64::from(*v))),
         (L::Int(v), DataType::Date32) => ScalarValue::Date32(Some(*v)),
+        // A date that became a timestamp: the start of the day.
+        (L::Int(v), DataType::Timestamp(TimeUnit::Microsecond, zone)) => {
+            ScalarValue::TimestampMicrosecond(Some(i64::from(*v) * DAY), zone.clone())
+        }
+        (L::Int(v), DataType::Timestamp(TimeUnit::Nanosecond, zone)) => {
+            let nanos = i64::from(*v).checked_mul(DAY * 1_000)?;
+            ScalarValue::TimestampNanosecond(Some(nanos), zone.clone())
+        }
         (L::Long(v), DataType::Int64) => ScalarValue::Int64(Some(*v)),
         (L::Long(v), DataType::Time64(TimeUnit::Microsecond)) => {
             ScalarValue::Time64Microsecond(Some(*v))

@@ -7,13 +7,20 @@
 mod adapter;
 mod columns;
 mod ids;
+mod keys;
 mod literal;
 mod reshape;
 mod shape;
+mod unread;
 
 pub(crate) use adapter::FieldIdAdapterFactory;
-pub(crate) use columns::{TableColumn, TableColumns};
+pub(crate) use columns::{TableColumn, TableColumns, field_id};
+pub(crate) use ids::{has_ids, mapped_ids};
+pub(crate) use keys::{KeyColumn, key_columns};
 pub(crate) use literal::{bound_scalar, literal_scalar};
+pub(crate) use reshape::ReshapeExpr;
+pub(crate) use shape::{Shape, child_of, read_scalar};
+pub(crate) use unread::check_defaults;
 
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, StructArray};
-use arrow::compute::{CastOptions, cast_with_options};
+use arrow::compute::{CastOptions, cast_with_options, is_null, nullif};
 use arrow::datatypes::{DataType, Field, FieldRef, Fields};
 use arrow::util::display::FormatOptions;
 use datafusion::common::{ScalarValue, internal_err, plan_datafusion_err, plan_err};
@@ -39,6 +39,8 @@ pub(crate) enum Shape {
         key: Box<Shape>,
         value: Box<Shape>,
     },
+    /// The innermost of structs that have one child each.
+    Inside(Box<Shape>),
 }
 
 /// Where a child of a struct comes from.
@@ -150,7 +152,29 @@ impl Shape {
                     false,
                 )?)
             }
+            Self::Inside(structs) => {
+                let mut array = structs.apply(array)?;
+                while array.as_struct_opt().is_some() {
+                    array = child_of(&array, 0)?;
+                }
+                array
+            }
         })
+    }
+}
+
+/// A child of a struct as a column of its own: NULL where the struct is.
+pub(crate) fn child_of(array: &ArrayRef, child: usize) -> Result<ArrayRef> {
+    let children = array.as_struct_opt().map(StructArray::columns);
+    let Some(inner) = children.and_then(|children| children.get(child)) else {
+        return internal_err!(
+            "expected a struct with child {child}, read {}",
+            array.data_type()
+        );
+    };
+    match array.null_count() {
+        0 => Ok(Arc::clone(inner)),
+        _ => Ok(nullif(inner, &is_null(array)?)?),
     }
 }
 
@@ -159,6 +183,13 @@ const STRICT: CastOptions<'static> = CastOptions {
     safe: false,
     format_options: FormatOptions::new(),
 };
+
+/// A scalar of a file as the type of `column`.
+pub(crate) fn read_scalar(array: &ArrayRef, column: &Field) -> Result<ArrayRef> {
+    let stored = array.data_type();
+    let file = Field::new(column.name(), stored.clone(), true);
+    Shape::plan(column, &file, stored, &HashMap::new())?.apply(array)
+}
 
 fn plan_child(
     column: &FieldRef,

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the datafusion-feast authors
 
+mod defaults;
+mod keys;
+mod names;
+
 use std::sync::Arc;
 
 use arrow::array::{

@@ -11,7 +11,6 @@ use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use iceberg::io::FileIO;
-use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
     Attributes, CopyOptions, GetOptions, GetRange, GetResult, GetResultPayload, ListResult,
@@ -19,8 +18,7 @@ use object_store::{
     PutMultipartOptions, PutOptions, PutPayload, PutResult, coalesce_ranges,
 };
 
-use super::location::{StoreKey, parse};
-use super::object::CATALOG_PROPERTY;
+use super::failures::too_short;
 use super::table::location_of;
 use crate::error::Error;
 
@@ -28,28 +26,11 @@ use crate::error::Error;
 pub(super) struct FileIoStore {
     root: String,
     file_io: FileIO,
-    /// Reads several parts of a local file at once, which a `FileIO` cannot.
-    local: Option<LocalFileSystem>,
 }
 
 impl FileIoStore {
     pub(super) fn new(root: String, file_io: FileIO) -> Self {
-        // Only our own storage is known to read local files as they are.
-        let ours = file_io.config().get(CATALOG_PROPERTY).is_some();
-        Self {
-            root,
-            file_io,
-            local: ours.then(LocalFileSystem::new),
-        }
-    }
-
-    /// Parts of a file, if it is local and has them: no byte between them is read.
-    async fn local_ranges(&self, location: &str, ranges: &[Range<u64>]) -> Option<Vec<Bytes>> {
-        let local = self.local.as_ref()?;
-        let Ok((StoreKey::Local, path)) = parse(location) else {
-            return None;
-        };
-        local.get_ranges(&path, ranges).await.ok()
+        Self { root, file_io }
     }
 
     async fn size(&self, location: &str) -> iceberg::Result<u64> {
@@ -158,12 +139,19 @@ impl ObjectStore for FileIoStore {
         location: &Path,
         ranges: &[Range<u64>],
     ) -> object_store::Result<Vec<Bytes>> {
-        let from = location_of(&self.root, location);
-        if let Some(read) = self.local_ranges(&from, ranges).await {
-            return Ok(read);
-        }
         let read = |range| self.get_range(location, range);
-        coalesce_ranges(ranges, read, OBJECT_STORE_COALESCE_DEFAULT).await
+        let read = coalesce_ranges(ranges, read, OBJECT_STORE_COALESCE_DEFAULT).await?;
+        for (range, part) in ranges.iter().zip(&read) {
+            let length = range.end.saturating_sub(range.start);
+            if part.len() as u64 != length {
+                let location = location_of(&self.root, location);
+                return Err(object_store::Error::Generic {
+                    store: "Iceberg",
+                    source: Box::new(too_short(&location, range.start, length, part.len())),
+                });
+            }
+        }
+        Ok(read)
     }
 
     fn delete_stream(
@@ -201,7 +189,7 @@ fn unreadable(error: iceberg::Error) -> object_store::Error {
     }
 }
 
-fn read_only(operation: &str) -> object_store::Error {
+pub(super) fn read_only(operation: &str) -> object_store::Error {
     object_store::Error::NotImplemented {
         operation: operation.to_string(),
         implementer: "Iceberg data files".to_string(),
@@ -210,36 +198,24 @@ fn read_only(operation: &str) -> object_store::Error {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use iceberg::io::FileIOBuilder;
-
     use super::*;
-    use crate::storage::ObjectStorageFactory;
 
     #[tokio::test]
-    async fn what_lies_between_parts_of_a_local_file_is_not_read() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("f");
-        let bytes: Vec<u8> = (0..500_000_u32).map(|i| (i % 251) as u8).collect();
-        std::fs::write(&file, &bytes).unwrap();
-        let file_io = FileIOBuilder::new(Arc::new(ObjectStorageFactory::default()))
-            .with_prop(CATALOG_PROPERTY, "c@x")
-            .build();
-        let store = FileIoStore::new("/".to_string(), file_io);
-        let path = Path::from(file.to_str().unwrap());
-        let ranges = [400_000..400_010, 5..15, 15..15];
-        let read = store.get_ranges(&path, &ranges[..2]).await.unwrap();
-        for (read, range) in read.iter().zip(&ranges) {
-            assert_eq!(read[..], bytes[range.start as usize..range.end as usize]);
-        }
-        let apart = (read[0].as_ptr() as usize).wrapping_sub(read[1].as_ptr() as usize);
-        assert_ne!(apart, 400_000 - 5, "slices of one read");
-        let read = store.get_ranges(&path, &ranges).await.unwrap();
-        assert_eq!(read.iter().map(Bytes::len).collect::<Vec<_>>(), [10, 10, 0]);
-
-        let missing = Path::from(format!("{path}.not"));
-        let error = store.get_ranges(&missing, &ranges).await.unwrap_err();
-        assert!(error.to_string().contains("does not exist"), "{error}");
+    async fn parts_of_a_file_are_read() {
+        let file_io = FileIO::new_with_memory();
+        let file = file_io.new_output("memory:/t/f").unwrap();
+        file.write(Bytes::from_static(b"0123456789")).await.unwrap();
+        let store = FileIoStore::new("memory:/".to_string(), file_io);
+        let path = Path::from("t/f");
+        let read = store.get_ranges(&path, &[7..9, 1..3]).await.unwrap();
+        assert_eq!(read, ["78", "12"]);
+        let suffix = GetOptions {
+            range: Some(GetRange::Suffix(4)),
+            ..GetOptions::default()
+        };
+        let read = store.get_opts(&path, suffix).await.unwrap();
+        assert_eq!(read.bytes().await.unwrap(), "6789");
+        let missing = Path::from("t/g");
+        assert!(store.get_ranges(&missing, &[1..2]).await.is_err());
     }
 }

@@ -6,7 +6,7 @@
 //! An Iceberg location is a raw string and not a URL: `a%3Db` is a directory of exactly that name,
 //! and a `#` or `?` is part of the key. So nothing here decodes or encodes.
 
-use object_store::path::Path;
+use object_store::path::{Path, PathPart};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -86,7 +86,7 @@ pub(super) fn parse(location: &str) -> Result<(StoreKey, Path)> {
 }
 
 /// Splits `scheme:rest`. A single letter or anything else that is no scheme is part of a path.
-pub(super) fn split_scheme(location: &str) -> Option<(&str, &str)> {
+pub(crate) fn split_scheme(location: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = location.split_once(':')?;
     let legal = scheme.len() > 1
         && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -159,13 +159,25 @@ fn authority<'a>(location: &str, rest: &'a str) -> Result<(&'a str, &'a str)> {
 
 /// A raw key as an object store's path: kept as it is, or refused where the store cannot name it.
 fn key_path(location: &str, key: &str) -> Result<Path> {
-    Path::parse(key).map_err(|cause| {
+    let unnamed = |reason: String| {
         Error::new(
             ErrorKind::Unsupported,
-            format!("location '{location}' cannot be named in an object store"),
+            format!("location '{location}' cannot be named in an object store: {reason}"),
         )
-        .with_source(cause)
-    })
+    };
+    if !key.contains("//") && !key.starts_with('/') {
+        return Path::parse(key).map_err(|cause| unnamed(cause.to_string()));
+    }
+    // A path with empty segments cannot be parsed, but put together.
+    let mut path = Path::ROOT;
+    for (at, segment) in key.split('/').enumerate() {
+        let segment = PathPart::parse(segment).map_err(|cause| unnamed(cause.to_string()))?;
+        if at == 0 && segment.as_ref().is_empty() {
+            return Err(unnamed("its key begins with a slash".to_string()));
+        }
+        path = path.join(segment);
+    }
+    Ok(path)
 }
 
 fn no_path(location: &str) -> Error {
@@ -212,6 +224,7 @@ mod tests {
             key("s3://b/t/k=a%3Db/ü x#1?.parquet"),
             "t/k=a%3Db/ü x#1?.parquet"
         );
+        assert_eq!(key("s3://b/w//t/%2F//f"), "w//t/%2F//f");
         assert_eq!(key("/w/k=a%2Fb/f.parquet"), "w/k=a%2Fb/f.parquet");
     }
 
@@ -240,7 +253,9 @@ mod tests {
             "hdfs://n/x",
             "file://host/x",
             "s3:///x",
-            "s3://b/a//b",
+            "s3://b//a",
+            "s3://b/a/../b",
+            "s3://b/a//../b",
             "file:",
             "",
         ] {

@@ -1,55 +1,61 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the datafusion-feast authors
 
-//! Iceberg's storage properties as object store builders, and what of them may be shown.
+//! Iceberg's properties of catalogs and tables, and what of them may be shown.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::time::Duration;
 
-use object_store::ObjectStore;
-use object_store::StaticCredentialProvider;
-use object_store::aws::AmazonS3Builder;
-use object_store::azure::MicrosoftAzureBuilder;
-use object_store::gcp::{GcpCredential, GoogleCloudStorageBuilder, GoogleConfigKey};
 use serde::{Deserialize, Serialize};
 
+use super::secrets::{Secrets, is_secret, without_user_info};
 use crate::error::{Error, ErrorKind, Result};
 
-/// Words in a property's key which make its value a secret.
-const SECRET_WORDS: [&str; 10] = [
-    "secret",
-    "token",
-    "password",
-    "passwd",
-    "credential",
-    "access-key",
-    "account-key",
-    "connection-string",
-    "authorization",
-    "sse.key",
-];
-
-/// Whether the value of the property `key` must not be shown or kept.
-fn is_secret(key: &str) -> bool {
-    let key = key.to_ascii_lowercase().replace('_', "-");
-    key.starts_with("header.") || SECRET_WORDS.iter().any(|word| key.contains(word))
+/// Properties that only make sense together: those of one source replace those of another as a
+/// whole, so that nobody's key is used with somebody else's token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Credentials {
+    S3,
+    Gcs,
+    Azure,
 }
 
-/// `uri` without the user name, password and query that it may carry. A password may have any
-/// character in it, so everything up to the last `@` goes.
-pub(crate) fn without_user_info(uri: &str) -> String {
-    let Some((scheme, rest)) = uri.split_once("://") else {
-        return uri.to_string();
-    };
-    let (before, query) = rest.split_once('?').unwrap_or((rest, ""));
-    match before.rsplit_once('@') {
-        Some((_, shown)) => format!("{scheme}://…@{shown}"),
-        // It is open whether this is part of a password.
-        None if query.contains('@') => format!("{scheme}://…"),
-        None => format!("{scheme}://{before}"),
+impl Credentials {
+    pub(crate) const ALL: [Self; 3] = [Self::S3, Self::Gcs, Self::Azure];
+
+    /// The group `key` is in.
+    pub(crate) fn of(key: &str) -> Option<Self> {
+        match key {
+            "s3.access-key-id"
+            | "s3.secret-access-key"
+            | "s3.session-token"
+            | "s3.session-token-expires-at-ms"
+            | "s3.anonymous"
+            | "s3.allow-anonymous"
+            | "client.access-key-id"
+            | "client.secret-access-key"
+            | "client.session-token" => Some(Self::S3),
+            "gcs.oauth2.token"
+            | "gcs.oauth2.token-expires-at"
+            | "gcs.token"
+            | "gcs.credentials-json"
+            | "gcs.no-auth"
+            | "gcs.allow-anonymous" => Some(Self::Gcs),
+            "adls.account-key"
+            | "adls.connection-string"
+            | "adls.token"
+            | "adls.client-id"
+            | "adls.client-secret"
+            | "adls.tenant-id" => Some(Self::Azure),
+            _ if key.starts_with("adls.sas-token") => Some(Self::Azure),
+            _ => None,
+        }
     }
 }
+
+/// The beginnings of keys that a store may be opened with.
+const OF_STORAGE: [&str; 4] = ["s3.", "client.", "gcs.", "adls."];
 
 /// Properties of a catalog or a table; secrets are kept but never shown.
 #[derive(Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -57,12 +63,18 @@ pub(crate) fn without_user_info(uri: &str) -> String {
 pub(crate) struct Properties(BTreeMap<String, String>);
 
 impl Properties {
-    /// These properties with `others` on top.
+    /// These properties with `others` on top. Credentials are replaced as a whole.
     pub(crate) fn overlaid<'a>(
         &self,
         others: impl IntoIterator<Item = (&'a String, &'a String)>,
     ) -> Self {
+        let others: Vec<_> = others.into_iter().collect();
+        let given: Vec<_> = others
+            .iter()
+            .filter_map(|(key, _)| Credentials::of(key))
+            .collect();
         let mut merged = self.0.clone();
+        merged.retain(|key, _| Credentials::of(key).is_none_or(|group| !given.contains(&group)));
         merged.extend(
             others
                 .into_iter()
@@ -71,18 +83,45 @@ impl Properties {
         Self(merged)
     }
 
-    fn get(&self, key: &str) -> Option<&str> {
+    /// All of them, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&String, &String)> {
+        self.0.iter()
+    }
+
+    /// Those that `keep` says.
+    pub(crate) fn filtered(&self, keep: impl Fn(&str) -> bool) -> Self {
+        let kept = self.0.iter().filter(|(key, _)| keep(key));
+        Self(kept.map(|(k, v)| (k.clone(), v.clone())).collect())
+    }
+
+    /// Those that a store may be opened with.
+    pub(crate) fn of_storage(&self) -> Self {
+        self.filtered(Self::is_of_storage)
+    }
+
+    /// Whether a store may be opened with the property `key`.
+    pub(crate) fn is_of_storage(key: &str) -> bool {
+        OF_STORAGE.iter().any(|begin| key.starts_with(begin))
+    }
+
+    /// Whether there are credentials of `group`.
+    pub(crate) fn have(&self, group: Credentials) -> bool {
+        let mut keys = self.0.iter().filter(|(_, value)| !value.is_empty());
+        keys.any(|(key, _)| Credentials::of(key) == Some(group))
+    }
+
+    pub(crate) fn get(&self, key: &str) -> Option<&str> {
         self.0
             .get(key)
             .map(String::as_str)
             .filter(|value| !value.is_empty())
     }
 
-    fn first(&self, keys: &[&str]) -> Option<&str> {
+    pub(crate) fn first(&self, keys: &[&str]) -> Option<&str> {
         keys.iter().find_map(|key| self.get(key))
     }
 
-    fn flag(&self, key: &str) -> Result<Option<bool>> {
+    pub(crate) fn flag(&self, key: &str) -> Result<Option<bool>> {
         match self.get(key).map(str::to_ascii_lowercase).as_deref() {
             None => Ok(None),
             Some("true" | "t" | "1" | "on" | "yes") => Ok(Some(true)),
@@ -93,6 +132,74 @@ impl Properties {
             )),
         }
     }
+
+    /// A count.
+    pub(crate) fn number(&self, key: &str) -> Result<Option<u64>> {
+        let Some(text) = self.get(key) else {
+            return Ok(None);
+        };
+        match text.parse() {
+            Ok(number) => Ok(Some(number)),
+            Err(_) => Err(Error::new(
+                ErrorKind::Invalid,
+                format!("property '{key}' is '{text}': expected a whole number"),
+            )),
+        }
+    }
+
+    /// A time in milliseconds, more than none.
+    pub(crate) fn milliseconds(&self, key: &str) -> Result<Option<Duration>> {
+        match self.number(key)? {
+            Some(0) => Err(Error::new(
+                ErrorKind::Invalid,
+                format!("property '{key}' is '0': expected milliseconds, at least 1"),
+            )),
+            other => Ok(other.map(Duration::from_millis)),
+        }
+    }
+
+    /// A time in seconds, more than none.
+    pub(crate) fn seconds(&self, key: &str) -> Result<Option<Duration>> {
+        let Some(text) = self.get(key) else {
+            return Ok(None);
+        };
+        let read: Option<f64> = text.parse().ok();
+        match read.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) {
+            Some(time) if !time.is_zero() => Ok(Some(time)),
+            _ => Err(Error::new(
+                ErrorKind::Invalid,
+                format!("property '{key}' is '{text}': expected seconds, more than 0"),
+            )),
+        }
+    }
+
+    /// The values that must not be shown.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        let of = |(key, value): (&String, &String)| {
+            if is_secret(key) {
+                return vec![value.clone()];
+            }
+            user_info(value)
+        };
+        self.0.iter().flat_map(of).collect()
+    }
+}
+
+/// The password in an address, and the user name with it.
+fn user_info(value: &str) -> Vec<String> {
+    let rest = value.split_once("://").map(|(_, rest)| rest);
+    let Some((info, _)) = rest.and_then(|rest| rest.rsplit_once('@')) else {
+        return Vec::new();
+    };
+    let password = info.split_once(':').map(|(_, password)| password);
+    let mut found = vec![info.to_string()];
+    found.extend(password.map(str::to_string));
+    found
+}
+
+/// The values of `all` that must not be shown.
+pub(crate) fn secrets_of<'a>(all: impl IntoIterator<Item = &'a Properties>) -> Secrets {
+    Secrets::new(all.into_iter().flat_map(Properties::secrets))
 }
 
 impl FromIterator<(String, String)> for Properties {
@@ -116,137 +223,20 @@ impl fmt::Debug for Properties {
     }
 }
 
-/// The S3 bucket, with the environment's credentials where the properties have none.
-pub(super) fn s3(properties: &Properties, bucket: &str) -> Result<Arc<dyn ObjectStore>> {
-    let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket);
-    let region = properties.first(&["client.region", "s3.region"]);
-    if let Some(region) = region {
-        builder = builder.with_region(region);
-    }
-    if let Some(id) = properties.first(&["s3.access-key-id", "client.access-key-id"]) {
-        builder = builder.with_access_key_id(id);
-    }
-    if let Some(key) = properties.first(&["s3.secret-access-key", "client.secret-access-key"]) {
-        builder = builder.with_secret_access_key(key);
-    }
-    if let Some(token) = properties.first(&["s3.session-token", "client.session-token"]) {
-        builder = builder.with_token(token);
-    }
-    if properties.flag("s3.allow-anonymous")? == Some(true)
-        || properties.flag("s3.anonymous")? == Some(true)
-    {
-        builder = builder.with_skip_signature(true);
-    }
-    let path_style = properties.flag("s3.path-style-access")?;
-    if let Some(endpoint) = properties.get("s3.endpoint") {
-        // Without a word on the style, stores other than AWS are spoken to with the bucket in the path.
-        let virtual_hosted = path_style == Some(false);
-        let endpoint = match endpoint.split_once("://") {
-            Some((scheme, host)) if virtual_hosted => format!("{scheme}://{bucket}.{host}"),
-            _ => endpoint.to_string(),
-        };
-        builder = builder
-            .with_allow_http(endpoint.starts_with("http://"))
-            .with_endpoint(endpoint)
-            .with_virtual_hosted_style_request(virtual_hosted);
-    } else if let Some(path_style) = path_style {
-        builder = builder.with_virtual_hosted_style_request(!path_style);
-    }
-    let store = builder
-        .build()
-        .map_err(|cause| unusable("S3 bucket", bucket, cause))?;
-    Ok(Arc::new(store))
-}
-
-/// The Google Cloud Storage bucket.
-pub(super) fn gcs(properties: &Properties, bucket: &str) -> Result<Arc<dyn ObjectStore>> {
-    let mut builder = GoogleCloudStorageBuilder::from_env().with_bucket_name(bucket);
-    if let Some(host) = properties.first(&["gcs.service.host", "gcs.service.path"]) {
-        builder = builder.with_config(GoogleConfigKey::BaseUrl, host.trim_end_matches('/'));
-    }
-    if let Some(key) = properties.get("gcs.credentials-json") {
-        if !key.trim_start().starts_with('{') {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                "property 'gcs.credentials-json' is not JSON text: give the service account's \
-                 JSON itself, or its path in GOOGLE_APPLICATION_CREDENTIALS",
-            ));
-        }
-        builder = builder.with_service_account_key(key);
-    }
-    if let Some(token) = properties.first(&["gcs.oauth2.token", "gcs.token"]) {
-        let credential = GcpCredential {
-            bearer: token.to_string(),
-        };
-        builder = builder.with_credentials(Arc::new(StaticCredentialProvider::new(credential)));
-    }
-    if properties.flag("gcs.no-auth")? == Some(true)
-        || properties.flag("gcs.allow-anonymous")? == Some(true)
-    {
-        builder = builder.with_skip_signature(true);
-    }
-    let store = builder
-        .build()
-        .map_err(|cause| unusable("GCS bucket", bucket, cause))?;
-    Ok(Arc::new(store))
-}
-
-/// The container of an Azure storage account.
-pub(super) fn azure(
-    properties: &Properties,
-    container: &str,
-    account: Option<&str>,
-) -> Result<Arc<dyn ObjectStore>> {
-    let mut builder = MicrosoftAzureBuilder::from_env().with_container_name(container);
-    let account = account.or(properties.get("adls.account-name"));
-    if let Some(account) = account {
-        builder = builder.with_account(account);
-    }
-    if let Some(key) = properties.get("adls.account-key") {
-        builder = builder.with_access_key(key);
-    }
-    let per_account = account.map(|account| format!("adls.sas-token.{account}"));
-    let sas = properties
-        .get("adls.sas-token")
-        .or_else(|| per_account.as_deref().and_then(|key| properties.get(key)));
-    if let Some(sas) = sas {
-        let pairs: Vec<(String, String)> =
-            url::form_urlencoded::parse(sas.trim_start_matches('?').as_bytes())
-                .into_owned()
-                .collect();
-        builder = builder.with_sas_authorization(pairs);
-    }
-    if let (Some(id), Some(secret), Some(tenant)) = (
-        properties.get("adls.client-id"),
-        properties.get("adls.client-secret"),
-        properties.get("adls.tenant-id"),
-    ) {
-        builder = builder.with_client_secret_authorization(id, secret, tenant);
-    }
-    if let Some(host) = properties.get("adls.authority-host") {
-        builder = builder.with_authority_host(host);
-    }
-    let store = builder
-        .build()
-        .map_err(|cause| unusable("Azure container", container, cause))?;
-    Ok(Arc::new(store))
-}
-
-fn unusable(what: &str, name: &str, cause: object_store::Error) -> Error {
-    Error::new(
-        ErrorKind::Invalid,
-        format!("{what} '{name}' cannot be opened"),
-    )
-    .with_source(cause)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn properties<const N: usize>(pairs: [(&str, &str); N]) -> Properties {
+        pairs
+            .map(|(key, value)| (key.to_string(), value.to_string()))
+            .into_iter()
+            .collect()
+    }
+
     #[test]
     fn secrets_are_not_shown() {
-        let properties: Properties = [
+        let properties = properties([
             ("s3.secret-access-key", "hush1"),
             ("s3.access-key-id", "hush2"),
             ("header.Authorization", "hush3"),
@@ -255,63 +245,55 @@ mod tests {
             ("py-io-impl", "x"),
             ("uri", "postgresql://me:hush6@host/db"),
             ("s3.region", "eu-west-1"),
-        ]
-        .map(|(key, value)| (key.to_string(), value.to_string()))
-        .into_iter()
-        .collect();
+        ]);
         let shown = format!("{properties:?}");
         assert!(!shown.contains("hush"), "{shown}");
         assert!(
             shown.contains("eu-west-1") && shown.contains("host/db"),
             "{shown}"
         );
+        let text = "hush1 hush2 hush3 hush4 hush5 hush6";
+        assert!(!secrets_of([&properties]).scrub(text).contains("hush"));
     }
 
     #[test]
-    fn addresses_are_shown_without_passwords_and_queries() {
-        for (uri, shown) in [
-            ("http://h:8181/api", "http://h:8181/api"),
-            ("http://me:hush@h/api", "http://…@h/api"),
-            ("http://me:hu/sh@h/api", "http://…@h/api"),
-            ("http://me:hu@sh@h/api", "http://…@h/api"),
-            ("http://h/api?token=hush", "http://h/api"),
-            ("http://me:hush@h?key=hush", "http://…@h"),
-            ("http://me:hu?sh@h/api", "http://…"),
-            ("sqlite:///c.db", "sqlite:///c.db"),
-            ("c.db", "c.db"),
-        ] {
-            assert_eq!(without_user_info(uri), shown);
-        }
+    fn credentials_are_replaced_together() {
+        let below = properties([
+            ("s3.access-key-id", "theirs"),
+            ("s3.session-token", "theirs"),
+            ("s3.region", "r"),
+            ("gcs.oauth2.token", "g"),
+        ]);
+        let above = properties([("s3.access-key-id", "mine"), ("s3.secret-access-key", "m")]);
+        let merged = below.overlaid(above.iter());
+        assert_eq!(merged.get("s3.access-key-id"), Some("mine"));
+        assert_eq!(merged.get("s3.session-token"), None);
+        assert_eq!(merged.get("s3.region"), Some("r"));
+        assert!(merged.have(Credentials::Gcs) && !merged.have(Credentials::Azure));
     }
 
     #[test]
-    fn a_wrong_flag_is_named() {
-        let properties: Properties = [("s3.path-style-access".to_string(), "maybe".to_string())]
-            .into_iter()
-            .collect();
-        let error = s3(&properties, "b").unwrap_err().to_string();
+    fn wrong_values_are_named() {
+        let properties = properties([
+            ("s3.path-style-access", "maybe"),
+            ("rest.timeout-ms", "soon"),
+            ("s3.connect-timeout", "-1"),
+            ("none", "0"),
+        ]);
+        let said = |error: Error| error.to_string();
         assert_eq!(
-            error,
+            said(properties.flag("s3.path-style-access").unwrap_err()),
             "property 's3.path-style-access' is 'maybe': expected true or false"
         );
-    }
-
-    #[test]
-    fn stores_are_built_from_properties() {
-        let properties: Properties = [
-            ("s3.endpoint", "http://localhost:9000"),
-            ("s3.region", "us-east-1"),
-            ("s3.access-key-id", "a"),
-            ("s3.secret-access-key", "b"),
-            ("adls.account-name", "acc"),
-            ("adls.account-key", "c2VjcmV0"),
-            ("gcs.no-auth", "true"),
-        ]
-        .map(|(key, value)| (key.to_string(), value.to_string()))
-        .into_iter()
-        .collect();
-        assert!(format!("{}", s3(&properties, "b").unwrap()).contains('b'));
-        assert!(azure(&properties, "c", None).is_ok());
-        assert!(gcs(&properties, "b").is_ok());
+        assert_eq!(
+            said(properties.milliseconds("rest.timeout-ms").unwrap_err()),
+            "property 'rest.timeout-ms' is 'soon': expected a whole number"
+        );
+        assert_eq!(
+            said(properties.seconds("s3.connect-timeout").unwrap_err()),
+            "property 's3.connect-timeout' is '-1': expected seconds, more than 0"
+        );
+        assert!(properties.milliseconds("none").is_err());
+        assert_eq!(properties.number("not").unwrap(), None);
     }
 }

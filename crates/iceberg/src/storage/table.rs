@@ -16,6 +16,8 @@ use object_store::path::Path;
 
 use super::file_io_store::FileIoStore;
 use super::location::split_scheme;
+use super::object::ObjectStorage;
+use super::table_store::TableStore;
 use crate::cache::IcebergCaches;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -83,8 +85,10 @@ impl TableStorage {
                 Error::new(ErrorKind::Invalid, format!("location '{location}'")).with_source(cause)
             },
         )?;
-        let store: Arc<dyn ObjectStore> =
-            Arc::new(FileIoStore::new(root.to_string(), self.file_io.clone()));
+        let store: Arc<dyn ObjectStore> = match ObjectStorage::of(&self.file_io) {
+            Some(storage) => Arc::new(TableStore::new(root.to_string(), storage)),
+            None => Arc::new(FileIoStore::new(root.to_string(), self.file_io.clone())),
+        };
         opened.insert(root.to_string(), (url.clone(), Arc::clone(&store)));
         Ok((url, store, path))
     }

@@ -6,8 +6,9 @@
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{
     DataType, Date32Type, Date64Type, Decimal128Type, Float32Type, Float64Type, Int8Type,
-    Int16Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
-    TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    Int16Type, Int32Type, Int64Type, Time64MicrosecondType, TimeUnit, TimestampMicrosecondType,
+    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type,
+    UInt32Type, UInt64Type,
 };
 use arrow::error::ArrowError;
 
@@ -45,6 +46,12 @@ pub fn value_at(array: &dyn Array, row: usize) -> Result<Value, ArrowError> {
             Value::Bytes(array.as_fixed_size_binary().value(row).into())
         }
         DataType::Date32 => Value::Date(array.as_primitive::<Date32Type>().value(row).into()),
+        DataType::Time64(TimeUnit::Microsecond) => Value::Int(
+            array
+                .as_primitive::<Time64MicrosecondType>()
+                .value(row)
+                .into(),
+        ),
         DataType::Timestamp(..) => instant_at(array, row)?.map_or(Value::Null, Value::Instant),
         DataType::Dictionary(..) => {
             let dictionary = array.as_any_dictionary();

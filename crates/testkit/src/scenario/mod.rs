@@ -7,7 +7,6 @@
 //! as SQL, asks the oracle for the answer, prints itself, and proposes smaller scenarios when it
 //! has found something.
 
-mod dice;
 mod draw;
 mod keys;
 mod request;
@@ -32,6 +31,7 @@ use arrow::error::ArrowError;
 use crate::define::{
     EntityDefinition, Features, JoinCall, ServiceDefinition, ServiceItem, ViewDefinition, name,
 };
+use crate::dice;
 use crate::oracle::{PitQuery, PitView, answer};
 
 /// The name under which a scenario expects its entity table.

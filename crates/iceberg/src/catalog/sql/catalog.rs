@@ -242,7 +242,7 @@ impl Catalog for SqlCatalog {
 
     async fn update_table(&self, commit: TableCommit) -> iceberg::Result<Table> {
         let ident = commit.identifier().clone();
-        let current = self.load_table(&ident).await?;
+        let current = self.load_whole(&ident).await?;
         let old = current.metadata_location_result()?.to_string();
         let Some(Staged { metadata, location }) =
             metadata::stage(&current.metadata_ref(), &old, commit)?

@@ -9,6 +9,7 @@ mod file_state;
 mod metadata;
 mod naming;
 mod rows;
+mod stage;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ use crate::storage::{CATALOG_PROPERTY, ObjectStorageFactory};
 use database::{Database, Session};
 use naming::Naming;
 use rows::Rows;
+pub(crate) use stage::StagedTable;
 
 /// How long a call waits for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

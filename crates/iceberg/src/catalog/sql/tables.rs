@@ -9,6 +9,7 @@ use iceberg::{Catalog, NamespaceIdent, Runtime, TableIdent};
 
 use super::SqlCatalog;
 use crate::error::{Error, ErrorKind, Result, iceberg_error};
+use crate::provider::{read_metadata, read_whole_metadata};
 
 impl SqlCatalog {
     pub(super) fn missing_table(&self, table: &TableIdent) -> iceberg::Error {
@@ -61,13 +62,16 @@ impl SqlCatalog {
         table: &TableIdent,
         file: &str,
     ) -> Result<TableMetadata> {
-        TableMetadata::read_from(&self.file_io, file)
-            .await
-            .map_err(|error| {
-                let error = Error::from(error);
-                let text = format!("table '{table}': metadata file '{file}' cannot be read");
-                Error::new(error.kind(), text).with_source(error)
-            })
+        let read = read_metadata(&self.file_io, file).await;
+        read.map_err(|error| unreadable(table, file, error))
+    }
+
+    /// The current version of a table that is to be changed.
+    pub(super) async fn load_whole(&self, table: &TableIdent) -> iceberg::Result<Table> {
+        let file = self.metadata_file(table).await?;
+        let read = read_whole_metadata(&self.file_io, &file).await;
+        let metadata = read.map_err(|error| unreadable(table, &file, error))?;
+        self.table(table.clone(), &file, metadata)
     }
 
     pub(super) fn table(
@@ -149,4 +153,9 @@ pub(super) fn names(table: &TableIdent) -> (String, String) {
 
 pub(super) fn is_clash(cause: &rusqlite::Error) -> bool {
     cause.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation)
+}
+
+fn unreadable(table: &TableIdent, file: &str, error: Error) -> Error {
+    let text = format!("table '{table}': metadata file '{file}' cannot be read");
+    Error::new(error.kind(), text).with_source(error)
 }

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch};
@@ -17,6 +18,7 @@ use parquet::file::properties::WriterProperties;
 use serde_json::json;
 use tempfile::TempDir;
 
+use super::foreign::files_below;
 use super::{explain, query, register, rows, sessions};
 use crate::append::{add_column, append, create_table};
 use crate::catalog::SqlCatalog;
@@ -146,19 +148,16 @@ async fn an_empty_selection_of_files_gives_no_row() {
     assert!(text.contains("files=0/1 (1 pruned by bounds)"), "{text}");
 }
 
-/// Writes the rows of the table's only file again, in row groups of `rows`.
-fn regroup(written: &Written, rows: usize) {
-    let data = written.folder.path().join("w/ns/t/data");
-    let file = std::fs::read_dir(data).unwrap().next().unwrap();
-    let path = file.unwrap().path();
-    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(&path).unwrap()).unwrap();
+/// Writes the rows of a file again, in row groups of `rows`.
+pub(super) fn regroup(path: &Path, rows: usize) {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
     let schema = Arc::clone(reader.schema());
     let batches: Vec<_> = reader.build().unwrap().map(Result::unwrap).collect();
     let properties = WriterProperties::builder()
         .set_max_row_group_row_count(Some(rows))
         .build();
     let mut writer =
-        ArrowWriter::try_new(File::create(&path).unwrap(), schema, Some(properties)).unwrap();
+        ArrowWriter::try_new(File::create(path).unwrap(), schema, Some(properties)).unwrap();
     for batch in batches {
         writer.write(&batch).unwrap();
     }
@@ -174,7 +173,8 @@ async fn a_limit_finds_its_rows_beside_nulls() {
     append(&written.catalog, &written.ident, vec![batch])
         .await
         .unwrap();
-    regroup(&written, 2);
+    let files = files_below(&written.folder.path().join("w/ns/t/data"), ".parquet");
+    regroup(&files[0], 2);
     for session in opened(&written).await {
         for filter in ["id > 0", "id > 0 AND x > 0"] {
             let sql = format!("SELECT id FROM t WHERE {filter} LIMIT 2");

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the datafusion-feast authors
+
+//! Making a table together with what is in it: nobody sees the table before its first snapshot.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use iceberg::spec::{TableMetadata, TableMetadataBuilder};
+use iceberg::table::Table;
+use iceberg::{
+    Catalog, MetadataLocation, Namespace, NamespaceIdent, Runtime, TableCommit, TableCreation,
+    TableIdent,
+};
+
+use super::SqlCatalog;
+use crate::error::{Error, ErrorKind, Result};
+
+/// A table that is not in its catalog yet. As a catalog, it has that table only, and the first
+/// commit puts it into its real one.
+#[derive(Debug)]
+pub(crate) struct StagedTable {
+    catalog: SqlCatalog,
+    table: Table,
+}
+
+impl SqlCatalog {
+    /// The table that `creation` describes, made nowhere yet. Fails if there is one of its name.
+    pub(crate) async fn stage_table(
+        &self,
+        namespace: &NamespaceIdent,
+        mut creation: TableCreation,
+    ) -> Result<StagedTable> {
+        self.need_namespace(namespace).await?;
+        let ident = TableIdent::new(namespace.clone(), creation.name.clone());
+        if self.table_exists(&ident).await? {
+            return Err(self.existing_table(&ident));
+        }
+        let location = match creation.location.take() {
+            Some(location) => location.trim_end_matches('/').to_string(),
+            None => self.location(namespace, &ident.name).await?,
+        };
+        creation.location = Some(location);
+        let built = TableMetadataBuilder::from_table_creation(creation)?.build()?;
+        let table = Table::builder()
+            .identifier(ident)
+            .metadata(built.metadata)
+            .file_io(self.file_io.clone())
+            .runtime(Runtime::try_current()?)
+            .build()?;
+        Ok(StagedTable {
+            catalog: self.clone(),
+            table,
+        })
+    }
+}
+
+impl StagedTable {
+    /// The table as it will be.
+    pub(crate) fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// The catalog it will be in.
+    pub(crate) fn catalog(&self) -> &SqlCatalog {
+        &self.catalog
+    }
+
+    /// Makes the table without a snapshot.
+    pub(crate) async fn create_empty(&self) -> Result<Table> {
+        self.create(self.table.metadata().clone()).await
+    }
+
+    /// Writes the metadata and puts the table into the catalog.
+    async fn create(&self, metadata: TableMetadata) -> Result<Table> {
+        let ident = self.table.identifier().clone();
+        let file = MetadataLocation::new_with_metadata(metadata.location(), &metadata);
+        metadata.write_to(&self.catalog.file_io, &file).await?;
+        let file = file.to_string();
+        if let Err(error) = self.catalog.insert(&ident, file.clone()).await {
+            // Only when it is sure that the table is not in the catalog.
+            if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::Locked) {
+                self.catalog.discard(&file).await;
+            }
+            return Err(error);
+        }
+        Ok(self.catalog.table(ident, &file, metadata)?)
+    }
+}
+
+fn only_commits<T>() -> iceberg::Result<T> {
+    let text = "a table that is being made can only be committed";
+    Err(Error::new(ErrorKind::Unsupported, text).into())
+}
+
+#[async_trait]
+impl Catalog for StagedTable {
+    async fn load_table(&self, _table: &TableIdent) -> iceberg::Result<Table> {
+        Ok(self.table.clone())
+    }
+
+    async fn update_table(&self, mut commit: TableCommit) -> iceberg::Result<Table> {
+        for requirement in commit.take_requirements() {
+            requirement.check(Some(self.table.metadata()))?;
+        }
+        let mut builder = self.table.metadata().clone().into_builder(None);
+        for update in commit.take_updates() {
+            builder = update.apply(builder)?;
+        }
+        Ok(self.create(builder.build()?.metadata).await?)
+    }
+
+    async fn list_namespaces(
+        &self,
+        _parent: Option<&NamespaceIdent>,
+    ) -> iceberg::Result<Vec<NamespaceIdent>> {
+        only_commits()
+    }
+
+    async fn create_namespace(
+        &self,
+        _namespace: &NamespaceIdent,
+        _properties: HashMap<String, String>,
+    ) -> iceberg::Result<Namespace> {
+        only_commits()
+    }
+
+    async fn get_namespace(&self, _namespace: &NamespaceIdent) -> iceberg::Result<Namespace> {
+        only_commits()
+    }
+
+    async fn namespace_exists(&self, _namespace: &NamespaceIdent) -> iceberg::Result<bool> {
+        only_commits()
+    }
+
+    async fn update_namespace(
+        &self,
+        _namespace: &NamespaceIdent,
+        _properties: HashMap<String, String>,
+    ) -> iceberg::Result<()> {
+        only_commits()
+    }
+
+    async fn drop_namespace(&self, _namespace: &NamespaceIdent) -> iceberg::Result<()> {
+        only_commits()
+    }
+
+    async fn list_tables(&self, _namespace: &NamespaceIdent) -> iceberg::Result<Vec<TableIdent>> {
+        only_commits()
+    }
+
+    async fn create_table(
+        &self,
+        _namespace: &NamespaceIdent,
+        _creation: TableCreation,
+    ) -> iceberg::Result<Table> {
+        only_commits()
+    }
+
+    async fn drop_table(&self, _table: &TableIdent) -> iceberg::Result<()> {
+        only_commits()
+    }
+
+    async fn purge_table(&self, _table: &TableIdent) -> iceberg::Result<()> {
+        only_commits()
+    }
+
+    async fn table_exists(&self, _table: &TableIdent) -> iceberg::Result<bool> {
+        only_commits()
+    }
+
+    async fn rename_table(&self, _src: &TableIdent, _dest: &TableIdent) -> iceberg::Result<()> {
+        only_commits()
+    }
+
+    async fn register_table(
+        &self,
+        _table: &TableIdent,
+        _metadata_location: String,
+    ) -> iceberg::Result<Table> {
+        only_commits()
+    }
+}

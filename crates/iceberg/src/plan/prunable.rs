@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the datafusion-feast authors
+
+//! The part of a predicate that bounds can decide.
+//!
+//! DataFusion's `PruningPredicate` takes every cast between types that are no strings for one that
+//! keeps the order of values, and a backslash in a pattern for a character like any other. What is
+//! not decided rightly is left out here: it keeps every container.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Schema};
+use datafusion::common::ScalarValue;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::Operator;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::{
+    BinaryExpr, CastColumnExpr, CastExpr, InListExpr, IsNullExpr, LikeExpr, Literal, NegativeExpr,
+    TryCastExpr,
+};
+
+/// Longer lists are decided by their least and greatest value, too: DataFusion rewrites shorter
+/// ones only.
+const LONG_LIST: usize = 20;
+
+/// A predicate that is true wherever `predicate` is, and of which bounds decide every part. None
+/// when nothing is left.
+pub(super) fn prunable(
+    predicate: &Arc<dyn PhysicalExpr>,
+    schema: &Schema,
+) -> Option<Arc<dyn PhysicalExpr>> {
+    if let Some(binary) = predicate.as_any().downcast_ref::<BinaryExpr>() {
+        let sides = || {
+            (
+                prunable(binary.left(), schema),
+                prunable(binary.right(), schema),
+            )
+        };
+        match binary.op() {
+            Operator::And => {
+                return match sides() {
+                    (Some(left), Some(right)) => Some(both(left, right)),
+                    (left, right) => left.or(right),
+                };
+            }
+            Operator::Or => {
+                let (Some(left), Some(right)) = sides() else {
+                    return None;
+                };
+                return Some(Arc::new(BinaryExpr::new(left, Operator::Or, right)));
+            }
+            _ => {}
+        }
+    }
+    if !decided(predicate, schema) {
+        return None;
+    }
+    if let Some(equal) = not_distinct(predicate) {
+        return Some(equal);
+    }
+    match list_range(predicate) {
+        Some(range) => Some(both(Arc::clone(predicate), range)),
+        None => Some(Arc::clone(predicate)),
+    }
+}
+
+/// Being no other than a literal is being equal to it, or being NULL.
+fn not_distinct(predicate: &Arc<dyn PhysicalExpr>) -> Option<Arc<dyn PhysicalExpr>> {
+    let binary = predicate.as_any().downcast_ref::<BinaryExpr>()?;
+    if *binary.op() != Operator::IsNotDistinctFrom {
+        return None;
+    }
+    let is_literal = |expr: &Arc<dyn PhysicalExpr>| expr.as_any().is::<Literal>();
+    let (value, literal) = match is_literal(binary.right()) {
+        true => (binary.left(), binary.right()),
+        false => (binary.right(), binary.left()),
+    };
+    let known = literal.as_any().downcast_ref::<Literal>()?;
+    if known.value().is_null() {
+        return Some(Arc::new(IsNullExpr::new(Arc::clone(value))));
+    }
+    let (value, literal) = (Arc::clone(value), Arc::clone(literal));
+    Some(Arc::new(BinaryExpr::new(value, Operator::Eq, literal)))
+}
+
+fn both(left: Arc<dyn PhysicalExpr>, right: Arc<dyn PhysicalExpr>) -> Arc<dyn PhysicalExpr> {
+    Arc::new(BinaryExpr::new(left, Operator::And, right))
+}
+
+fn decided(predicate: &Arc<dyn PhysicalExpr>, schema: &Schema) -> bool {
+    let mut decided = true;
+    let visited = predicate.apply(|expr| {
+        let any = expr.as_any();
+        let cast = |inner: &Arc<dyn PhysicalExpr>, to: &DataType| {
+            inner
+                .data_type(schema)
+                .is_ok_and(|from| keeps_order(&from, to))
+        };
+        decided &= if let Some(it) = any.downcast_ref::<CastExpr>() {
+            cast(it.expr(), it.cast_type())
+        } else if let Some(it) = any.downcast_ref::<TryCastExpr>() {
+            cast(it.expr(), it.cast_type())
+        } else if let Some(it) = any.downcast_ref::<CastColumnExpr>() {
+            cast(it.expr(), it.target_field().data_type())
+        } else if let Some(it) = any.downcast_ref::<LikeExpr>() {
+            plain_pattern(it.pattern())
+        } else {
+            // The negative of the least integer is not the greatest one.
+            !any.is::<NegativeExpr>()
+        };
+        Ok(match decided {
+            true => TreeNodeRecursion::Continue,
+            false => TreeNodeRecursion::Stop,
+        })
+    });
+    decided && visited.is_ok()
+}
+
+fn plain_pattern(pattern: &Arc<dyn PhysicalExpr>) -> bool {
+    let literal = pattern.as_any().downcast_ref::<Literal>();
+    let text = literal.and_then(|literal| literal.value().try_as_str().flatten());
+    text.is_some_and(|text| !text.contains('\\'))
+}
+
+/// Whether a greater value never becomes a smaller one by a cast.
+fn keeps_order(from: &DataType, to: &DataType) -> bool {
+    use DataType as T;
+    let number = |t: &T| t.is_integer() || t.is_floating() || t.is_decimal();
+    let text = |t: &T| matches!(t, T::Utf8 | T::LargeUtf8 | T::Utf8View);
+    let bytes = |t: &T| {
+        matches!(
+            t,
+            T::Binary | T::LargeBinary | T::BinaryView | T::FixedSizeBinary(_)
+        )
+    };
+    let instant = |t: &T| match t {
+        T::Date32 | T::Date64 | T::Timestamp(_, None) => true,
+        T::Timestamp(_, Some(zone)) => is_utc(zone),
+        _ => false,
+    };
+    let time = |t: &T| matches!(t, T::Time32(_) | T::Time64(_));
+    // Ticks, of which another zone has the same.
+    let ticks = |t: &T| matches!(t, T::Timestamp(_, Some(_)));
+    let counted = |t: &T| t.is_integer() || instant(t) || time(t);
+    from == to
+        || (number(from) && number(to))
+        || (text(from) && text(to))
+        || (bytes(from) && bytes(to))
+        || (instant(from) && instant(to))
+        || (time(from) && time(to))
+        || (ticks(from) && ticks(to))
+        || (from.is_integer() && counted(to) && !time(to))
+        || (counted(from) && *to == T::Int64)
+}
+
+fn is_utc(zone: &str) -> bool {
+    zone.eq_ignore_ascii_case("utc") || matches!(zone, "Z" | "+00:00" | "+0000" | "+00")
+}
+
+/// For a long list of literals: between its least and its greatest value.
+fn list_range(predicate: &Arc<dyn PhysicalExpr>) -> Option<Arc<dyn PhysicalExpr>> {
+    let list = predicate.as_any().downcast_ref::<InListExpr>()?;
+    if list.negated() || list.list().len() <= LONG_LIST {
+        return None;
+    }
+    let mut range: Option<(&ScalarValue, &ScalarValue)> = None;
+    for item in list.list() {
+        let value = item.as_any().downcast_ref::<Literal>()?.value();
+        if value.is_null() {
+            continue;
+        }
+        let (least, greatest) = range.unwrap_or((value, value));
+        let least = if value.partial_cmp(least)?.is_lt() {
+            value
+        } else {
+            least
+        };
+        let greatest = if value.partial_cmp(greatest)?.is_gt() {
+            value
+        } else {
+            greatest
+        };
+        range = Some((least, greatest));
+    }
+    let (least, greatest) = range?;
+    let compare = |op, value: &ScalarValue| -> Arc<dyn PhysicalExpr> {
+        let value = Arc::new(Literal::new(value.clone()));
+        Arc::new(BinaryExpr::new(Arc::clone(list.expr()), op, value))
+    };
+    Some(both(
+        compare(Operator::GtEq, least),
+        compare(Operator::LtEq, greatest),
+    ))
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the datafusion-feast authors
+
+//! Chooses data files by their partitions and bounds. A partition is looked at once for each
+//! manifest, and its files only when it may match.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::UInt32Array;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::utils::collect_columns;
+use iceberg::spec::DataContentType;
+
+use super::bounds::metrics_facts;
+use super::containers::{ContainerColumn, Containers, may_match};
+use super::manifests::DataManifest;
+use super::partitions::tuple_facts;
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::{TableColumn, TableColumns};
+
+/// A live file of a manifest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SelectedFile {
+    /// Which of the manifests.
+    pub(crate) manifest: usize,
+    /// Which of its entries.
+    pub(crate) entry: u32,
+}
+
+/// The files that may hold rows that are wanted.
+#[derive(Debug, Default)]
+pub(crate) struct Selection {
+    pub(crate) files: Vec<SelectedFile>,
+    /// The live files of all manifests.
+    pub(crate) total: usize,
+    pub(crate) pruned_by_partition: usize,
+    pub(crate) pruned_by_bounds: usize,
+}
+
+/// Chooses among the files of `manifests`, in their order.
+pub(crate) fn select_files(
+    manifests: &[DataManifest],
+    predicate: Option<&Arc<dyn PhysicalExpr>>,
+    columns: &TableColumns,
+) -> Result<Selection> {
+    let mut selection = Selection::default();
+    for (manifest, loaded) in manifests.iter().enumerate() {
+        refuse_deletes(loaded)?;
+        let files = loaded.manifest.live();
+        let files = files.map(|entry| SelectedFile { manifest, entry });
+        selection.files.extend(files);
+    }
+    selection.total = selection.files.len();
+    let Some(predicate) = predicate else {
+        return Ok(selection);
+    };
+    let partitions = Partitions::collect(manifests, predicate, columns);
+    let may = may_match(predicate, columns.arrow(), &partitions.containers);
+    let place = |file: &SelectedFile| partitions.place(&manifests[file.manifest], file);
+    selection.files.retain(|file| may[place(file)]);
+    selection.pruned_by_partition = selection.total - selection.files.len();
+
+    let places = selection.files.iter().map(|file| place(file) as u32);
+    let places: UInt32Array = places.collect();
+    let by_bounds = bounds(manifests, &selection.files, predicate, columns, |name| {
+        Some(partitions.containers.column(name)?.rows(&places))
+    });
+    let may = may_match(predicate, columns.arrow(), &by_bounds);
+    let before = selection.files.len();
+    let mut may = may.into_iter();
+    selection.files.retain(|_| may.next().unwrap_or(true));
+    selection.pruned_by_bounds = before - selection.files.len();
+    Ok(selection)
+}
+
+fn refuse_deletes(loaded: &DataManifest) -> Result<()> {
+    let Some(entry) = loaded.manifest.first_of_other_content() else {
+        return Ok(());
+    };
+    let content = match entry.1 {
+        DataContentType::EqualityDeletes => "equality deletes",
+        _ => "position deletes",
+    };
+    let message = format!(
+        "manifest '{}' is listed as one of data files, but has the file '{}' of {content}; rewrite \
+         the table's manifests",
+        loaded.file.manifest_path, entry.0
+    );
+    Err(Error::new(ErrorKind::Damaged, message))
+}
+
+/// The partitions of all manifests.
+struct Partitions {
+    /// Where those of each manifest start.
+    starts: Vec<usize>,
+    containers: Containers,
+}
+
+impl Partitions {
+    fn collect(
+        manifests: &[DataManifest],
+        predicate: &Arc<dyn PhysicalExpr>,
+        columns: &TableColumns,
+    ) -> Self {
+        let mut all = Vec::new();
+        let mut starts = Vec::with_capacity(manifests.len());
+        for loaded in manifests {
+            starts.push(all.len());
+            let tuples = loaded.manifest.tuples().iter();
+            all.extend(tuples.map(|tuple| (loaded.manifest.spec(), tuple)));
+        }
+        // All rows of a partition have its values: what holds for one holds for each.
+        let containers = Containers::collect(
+            &all,
+            predicate,
+            columns,
+            |_| Some(1),
+            |(spec, tuple), column| tuple_facts(spec, tuple, column),
+        );
+        Self { starts, containers }
+    }
+
+    fn place(&self, loaded: &DataManifest, file: &SelectedFile) -> usize {
+        self.starts[file.manifest] + loaded.manifest.tuple_of(file.entry)
+    }
+}
+
+/// What the metrics of `files`, and their partitions, say about the columns of `predicate`.
+fn bounds(
+    manifests: &[DataManifest],
+    files: &[SelectedFile],
+    predicate: &Arc<dyn PhysicalExpr>,
+    columns: &TableColumns,
+    partition: impl Fn(&str) -> Option<ContainerColumn>,
+) -> Containers {
+    let records = |file: &SelectedFile| manifests[file.manifest].manifest.records(file.entry);
+    let mut named = HashMap::new();
+    for column in collect_columns(predicate) {
+        let (name, Some(known)) = (column.name(), columns.column(column.name())) else {
+            continue;
+        };
+        let metrics = file_metrics(manifests, files, known);
+        let metrics = match partition(name) {
+            Some(partition) => metrics.and(partition),
+            None => metrics,
+        };
+        named.insert(name.to_string(), metrics.checked());
+    }
+    let rows = files.iter().map(|file| Some(records(file))).collect();
+    Containers::new(rows, named)
+}
+
+fn file_metrics(
+    manifests: &[DataManifest],
+    files: &[SelectedFile],
+    column: &TableColumn,
+) -> ContainerColumn {
+    let places: Vec<_> = manifests
+        .iter()
+        .map(|m| m.manifest.column(column.id))
+        .collect();
+    let facts = files.iter().map(|file| {
+        let entries = &manifests[file.manifest].manifest;
+        let Some(place) = places[file.manifest] else {
+            return Default::default();
+        };
+        let metrics = entries.metrics(place, file.entry);
+        metrics_facts(&metrics, entries.records(file.entry), column)
+    });
+    ContainerColumn::of_facts(&column.data_type, facts.collect())
+}

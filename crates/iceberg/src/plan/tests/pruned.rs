@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the datafusion-feast authors
+
+//! Predicates that must prune, so that pruning cannot die unnoticed, and some that must not.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::logical_expr::simplify::SimplifyContext;
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::prelude::SessionContext;
+use iceberg::spec::{DataFile, Datum, NestedField, PrimitiveType as T, Schema, Type};
+
+use super::super::bounds::bound_facts;
+use super::super::containers::{Containers, may_match};
+use super::file;
+use crate::schema::TableColumns;
+
+/// A table with one file, whose bounds are those of the columns here.
+fn world() -> (TableColumns, DataFile) {
+    let uuid = |text: &str| Datum::uuid_from_str(text).unwrap();
+    let decimal = |unscaled: i128| {
+        let decimal = T::Decimal {
+            precision: 9,
+            scale: 2,
+        };
+        Datum::try_from_bytes(&unscaled.to_be_bytes(), decimal).unwrap()
+    };
+    let nanos = |v: i64| Datum::try_from_bytes(&v.to_le_bytes(), T::TimestampNs).unwrap();
+    let day = 86_400_000_000;
+    let columns: Vec<(&str, Datum, Datum)> = vec![
+        ("flag", Datum::bool(false), Datum::bool(false)),
+        ("i", Datum::int(10), Datum::int(20)),
+        ("l", Datum::long(10), Datum::long(20)),
+        ("f", Datum::float(1.0), Datum::float(2.0)),
+        ("d", Datum::double(1.0), Datum::double(2.0)),
+        ("dec", decimal(1_000), decimal(2_000)),
+        ("day", Datum::date(100), Datum::date(200)),
+        (
+            "t",
+            Datum::time_micros(10).unwrap(),
+            Datum::time_micros(20).unwrap(),
+        ),
+        (
+            "ts",
+            Datum::timestamp_micros(100 * day),
+            Datum::timestamp_micros(200 * day),
+        ),
+        (
+            "tz",
+            Datum::timestamptz_micros(100 * day),
+            Datum::timestamptz_micros(200 * day),
+        ),
+        ("ns", nanos(100_000 * day), nanos(200_000 * day)),
+        ("s", Datum::string("gamma"), Datum::string("kappa")),
+        ("cut", Datum::string("日本"), Datum::string("日本")),
+        ("b", Datum::binary([10, 1]), Datum::binary([20])),
+        ("x", Datum::fixed([10, 1]), Datum::fixed([20, 2])),
+        (
+            "u",
+            uuid("10000000-0000-0000-0000-000000000000"),
+            uuid("20000000-0000-0000-0000-000000000000"),
+        ),
+    ];
+    let (mut fields, mut lower, mut upper) = (Vec::new(), HashMap::new(), HashMap::new());
+    for (id, (name, from, to)) in (1..).zip(columns) {
+        let primitive = Type::Primitive(from.data_type().clone());
+        fields.push(Arc::new(NestedField::optional(id, name, primitive)));
+        lower.insert(id, from);
+        upper.insert(id, to);
+    }
+    let last = fields.len() as i32;
+    fields.push(Arc::new(NestedField::optional(
+        last + 1,
+        "empty",
+        Type::Primitive(T::Long),
+    )));
+    fields.push(Arc::new(NestedField::optional(
+        last + 2,
+        "unknown",
+        Type::Primitive(T::Long),
+    )));
+    let mut nulls: HashMap<_, _> = (1..=last).map(|id| (id, 0)).collect();
+    nulls.insert(last + 1, 10);
+    let nans = fields
+        .iter()
+        .filter(|f| matches!(f.name.as_str(), "f" | "d"));
+    let file = file()
+        .nan_value_counts(nans.map(|f| (f.id, 0)).collect())
+        .lower_bounds(lower)
+        .upper_bounds(upper)
+        .null_value_counts(nulls)
+        .build()
+        .unwrap();
+    let schema = Arc::new(Schema::builder().with_fields(fields).build().unwrap());
+    (TableColumns::try_new("ns.t", &schema).unwrap(), file)
+}
+
+fn may(filter: &str) -> bool {
+    let (columns, file) = world();
+    let schema = DFSchema::try_from(columns.arrow().as_ref().clone()).unwrap();
+    let state = SessionContext::new().state();
+    let expr = state.create_logical_expr(filter, &schema).unwrap();
+    let context = SimplifyContext::default().with_schema(Arc::new(schema.clone()));
+    let simplifier = ExprSimplifier::new(context);
+    let expr = simplifier.coerce(expr, &schema).unwrap();
+    let expr = simplifier.simplify(expr).unwrap();
+    let predicate: Arc<dyn PhysicalExpr> = state.create_physical_expr(expr, &schema).unwrap();
+    let facts = |file: &DataFile, column: &_| bound_facts(file, column);
+    let rows = |file: &DataFile| Some(file.record_count());
+    let files = Containers::collect(&[file], &predicate, &columns, rows, facts);
+    may_match(&predicate, columns.arrow(), &files)[0]
+}
+
+#[test]
+fn predicates_that_prune() {
+    let list = |from: i32| {
+        let items: Vec<_> = (from..from + 40).map(|v| v.to_string()).collect();
+        items.join(", ")
+    };
+    let filters = [
+        "flag".to_string(),
+        "flag = true".to_string(),
+        "flag IS TRUE".to_string(),
+        "i = 9".to_string(),
+        "i = 21".to_string(),
+        "i < 10".to_string(),
+        "i <= 9".to_string(),
+        "i > 20".to_string(),
+        "30 < i".to_string(),
+        "NOT (i <= 20)".to_string(),
+        "i BETWEEN 21 AND 30".to_string(),
+        "i NOT BETWEEN 5 AND 25".to_string(),
+        "i IN (1, 2, 30)".to_string(),
+        format!("i IN ({})", list(30)),
+        format!("i IN ({}) OR l = 3", list(30)),
+        format!("CAST(i AS BIGINT) IN ({})", list(30)),
+        "i = 5 OR i = 50".to_string(),
+        "i = 15 AND l = 5".to_string(),
+        "(i = 5 OR l = 5) AND d > 0".to_string(),
+        "i IS NULL".to_string(),
+        "i IS NULL OR l > 20".to_string(),
+        "empty IS NOT NULL".to_string(),
+        "empty = 3".to_string(),
+        "l = CAST(9 AS INT)".to_string(),
+        "CAST(i AS BIGINT) > 20".to_string(),
+        "CAST(l AS DOUBLE) > 20.5".to_string(),
+        "CAST(l AS DECIMAL(20, 3)) > 20.5".to_string(),
+        "TRY_CAST(l AS INT) > 20".to_string(),
+        "f > 2.5".to_string(),
+        "d < 1".to_string(),
+        "d = 0.5".to_string(),
+        "dec > 20.00".to_string(),
+        "dec = 9.99".to_string(),
+        "dec < CAST(10 AS DECIMAL(20, 5))".to_string(),
+        "day = DATE '1970-01-01'".to_string(),
+        "day > DATE '1970-12-31'".to_string(),
+        "CAST(day AS TIMESTAMP) > TIMESTAMP '1970-12-31'".to_string(),
+        "ts < TIMESTAMP '1970-04-01'".to_string(),
+        "ts >= '1971-01-01'".to_string(),
+        "CAST(ts AS DATE) = DATE '1971-01-01'".to_string(),
+        "tz < TIMESTAMP '1970-04-01T00:00:00Z'".to_string(),
+        "tz > arrow_cast('1971-01-01T00:00:00', 'Timestamp(Microsecond, Some(\"UTC\"))')"
+            .to_string(),
+        "ns < TIMESTAMP '1970-04-01'".to_string(),
+        "s = 'delta'".to_string(),
+        "s > 'l'".to_string(),
+        "s < 'g'".to_string(),
+        "s LIKE 'delta%'".to_string(),
+        "s LIKE 'a_b'".to_string(),
+        "s LIKE 'zeta'".to_string(),
+        "starts_with(s, 'delta')".to_string(),
+        "s IN ('a', 'z')".to_string(),
+        "cut < '日'".to_string(),
+        "cut > '日札'".to_string(),
+        "b = arrow_cast(X'0900', 'LargeBinary')".to_string(),
+        "b > arrow_cast(X'15', 'LargeBinary')".to_string(),
+        "x = arrow_cast(X'0900', 'FixedSizeBinary(2)')".to_string(),
+        "u = arrow_cast(X'30000000000000000000000000000000', 'FixedSizeBinary(16)')".to_string(),
+        "t > arrow_cast(30, 'Time64(Microsecond)')".to_string(),
+    ];
+    let kept: Vec<_> = filters.iter().filter(|filter| may(filter)).collect();
+    assert!(kept.is_empty(), "these prune nothing: {kept:#?}");
+}
+
+#[test]
+fn predicates_that_may_hold() {
+    let filters = [
+        "i = 10",
+        "i = 20",
+        "i <> 15",
+        "i IS NOT NULL",
+        "unknown IS NULL",
+        "unknown = 1",
+        "flag = false",
+        "NOT flag",
+        "s LIKE '%delta'",
+        "s LIKE 'h%'",
+        "s = 'kappa and more'",
+        "cut = '日本語'",
+        "b = arrow_cast(X'14FF', 'LargeBinary')",
+        "u = arrow_cast(X'20000000000000000000000000000001', 'FixedSizeBinary(16)')",
+        "date_trunc('year', ts) = TIMESTAMP '2000-01-01'",
+        "abs(i) = 3",
+        "i + 1 = 3",
+        "CAST(i AS VARCHAR) = '3'",
+        "CAST(i AS BOOLEAN) = false",
+        "CAST(ts AS TIME) = '00:00:01'",
+        "-i > 5",
+        "i = 5 OR random() > 2",
+    ];
+    let pruned: Vec<_> = filters.iter().filter(|filter| !may(filter)).collect();
+    assert!(pruned.is_empty(), "these must not prune: {pruned:#?}");
+}
+
+#[test]
+fn an_escaped_pattern_loses_no_row() {
+    let mut file = file();
+    let text = "foo%a";
+    file.lower_bounds(HashMap::from([(2, Datum::string(text))]));
+    file.upper_bounds(HashMap::from([(2, Datum::string(text))]));
+    let pattern = datafusion::prelude::lit(ScalarValue::Utf8(Some("foo\\%%".to_string())));
+    let like = datafusion::prelude::col("name").like(pattern);
+    assert!(super::file_may(&file.build().unwrap(), like));
+}

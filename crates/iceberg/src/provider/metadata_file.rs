@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the datafusion-feast authors
+
+//! Reading a table's metadata file, and saying why one cannot be read.
+
+use bytes::Bytes;
+use iceberg::io::FileIO;
+use iceberg::spec::TableMetadata;
+use serde_json::{Map, Value, json};
+
+use super::refused;
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::check_defaults;
+use crate::storage::unpacked;
+
+/// Stands for the manifest list of a snapshot whose manifests are named in the metadata file.
+const INLINE: &str = "inline-manifests:";
+
+/// Whether `manifest_list` is that of a snapshot that has none.
+pub(crate) fn is_inline(manifest_list: &str) -> bool {
+    manifest_list == INLINE
+}
+
+/// Reads the metadata file at `file`, plain or compressed by gzip.
+pub(crate) async fn read_metadata(file_io: &FileIO, file: &str) -> Result<TableMetadata> {
+    let read = file_io.new_input(file)?.read().await?;
+    parse(read).map(|(metadata, _)| metadata)
+}
+
+/// The same for a table that is to be changed: nothing in it may be left out.
+pub(crate) async fn read_whole_metadata(file_io: &FileIO, file: &str) -> Result<TableMetadata> {
+    let read = file_io.new_input(file)?.read().await?;
+    match parse(read)? {
+        (metadata, None) => Ok(metadata),
+        (_, Some(cause)) => Err(Error::new(
+            ErrorKind::Unsupported,
+            "the table's metadata can be read only in part, so the table cannot be changed; change \
+             it with the engine that wrote it",
+        )
+        .with_source(cause)),
+    }
+}
+
+/// Parses a metadata file. What it has that cannot be read is named in the error. If something was
+/// left out that no read needs, why comes along.
+fn parse(bytes: Bytes) -> Result<(TableMetadata, Option<serde_json::Error>)> {
+    let bytes = unpacked(bytes)?;
+    check_defaults(&bytes)?;
+    let failed = match serde_json::from_slice::<TableMetadata>(&bytes) {
+        Ok(metadata) => return Ok((refused::check(metadata)?, None)),
+        Err(failed) => failed,
+    };
+    let mut written: Value = serde_json::from_slice(&bytes).map_err(|cause| {
+        Error::new(ErrorKind::Damaged, "it is no JSON: expected table metadata").with_source(cause)
+    })?;
+    mend(&mut written);
+    match serde_json::from_value::<TableMetadata>(written.clone()) {
+        Ok(metadata) => Ok((refused::check(metadata)?, Some(failed))),
+        Err(_) => Err(refused::reason(&written, &failed)),
+    }
+}
+
+/// Puts right what other readers let pass and the core crate does not: it changes nothing that a
+/// read of the table depends on.
+fn mend(metadata: &mut Value) {
+    let snapshots = metadata.get_mut("snapshots").and_then(Value::as_array_mut);
+    for snapshot in snapshots.into_iter().flatten() {
+        if let Some(snapshot) = snapshot.as_object_mut() {
+            mend_snapshot(snapshot);
+        }
+    }
+    // Statistics files only tell how many distinct values there are.
+    if let Some(metadata) = metadata.as_object_mut() {
+        metadata.remove("statistics");
+        metadata.remove("partition-statistics");
+    }
+    forget_old_schemas(metadata);
+}
+
+fn mend_snapshot(snapshot: &mut Map<String, Value>) {
+    let inline = snapshot.remove("manifests").is_some();
+    if inline && !snapshot.contains_key("manifest-list") {
+        snapshot.insert("manifest-list".to_string(), json!(INLINE));
+    }
+    let summary = snapshot.entry("summary").or_insert_with(|| json!({}));
+    if summary.is_null() {
+        *summary = json!({});
+    }
+    let Some(summary) = summary.as_object_mut() else {
+        return;
+    };
+    for (_, value) in summary.iter_mut().filter(|(_, value)| !value.is_string()) {
+        *value = json!(value.to_string());
+    }
+    if !summary.contains_key("operation") {
+        summary.insert("operation".to_string(), json!("append"));
+    }
+}
+
+/// Leaves out old schemas with types that cannot be read: only time travel to their snapshots
+/// needs them.
+fn forget_old_schemas(metadata: &mut Value) {
+    let current = metadata["current-schema-id"].as_i64().unwrap_or_default();
+    let schemas = metadata.get_mut("schemas").and_then(Value::as_array_mut);
+    if let Some(schemas) = schemas {
+        schemas.retain(|schema| {
+            schema["schema-id"].as_i64().unwrap_or_default() == current
+                || refused::unreadable_columns(schema).is_empty()
+        });
+    }
+}

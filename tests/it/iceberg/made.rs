@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the datafusion-feast authors
+
+//! Made tables in a context, beside the rows that their model knows.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use datafusion::catalog::TableProvider;
+use datafusion::datasource::MemTable;
+use datafusion_feast::FeastContext;
+use feast_iceberg::{IcebergTableProvider, ObjectStorageFactory, SnapshotSelector, TableStorage};
+use feast_testkit::faults;
+use feast_testkit::tables::{Datum, MadeTable, Schema, Snapshot, batch, holds};
+use iceberg::TableIdent;
+use iceberg::io::{FileIO, FileIOBuilder};
+use iceberg::table::{StaticTable, Table};
+
+use crate::tables::text;
+
+/// How a query is run.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Setting {
+    pub(super) partitions: usize,
+    pub(super) batch_size: usize,
+    pub(super) merge_on_read: bool,
+    /// Filters are applied while Parquet is decoded.
+    pub(super) pushed: bool,
+}
+
+impl Setting {
+    /// As users have it.
+    pub(super) const AUTO: Self = Self {
+        partitions: 3,
+        batch_size: 8192,
+        merge_on_read: false,
+        pushed: false,
+    };
+
+    /// Every file read as if it had deletes, one row at a time.
+    pub(super) const MERGED: Self = Self {
+        partitions: 1,
+        batch_size: 1,
+        merge_on_read: true,
+        pushed: true,
+    };
+
+    /// Has a context run its next queries so.
+    pub(super) async fn apply(self, feast: &FeastContext) -> Result<(), String> {
+        let mode = if self.merge_on_read {
+            "merge_on_read"
+        } else {
+            "auto"
+        };
+        for (name, value) in [
+            ("feast.iceberg.scan", mode.to_owned()),
+            (
+                "datafusion.execution.target_partitions",
+                self.partitions.to_string(),
+            ),
+            (
+                "datafusion.execution.batch_size",
+                self.batch_size.to_string(),
+            ),
+            (
+                "datafusion.execution.parquet.pushdown_filters",
+                self.pushed.to_string(),
+            ),
+        ] {
+            feast
+                .sql(&format!("SET {name} = '{value}'"))
+                .await
+                .map_err(text)?;
+        }
+        Ok(())
+    }
+}
+
+/// A context whose byte ranges are split however small files are.
+pub(super) async fn context() -> Result<FeastContext, String> {
+    let feast = FeastContext::builder().build().await.map_err(text)?;
+    let name = "datafusion.optimizer.repartition_file_min_size";
+    feast.sql(&format!("SET {name} = 1")).await.map_err(text)?;
+    Ok(feast)
+}
+
+/// The files of a table that is kept in memory.
+pub(super) async fn in_memory(made: &MadeTable) -> Result<FileIO, String> {
+    Ok(faults::file_io(
+        faults::memory(&made.files).await.map_err(text)?,
+    ))
+}
+
+/// Local files.
+pub(super) fn on_disk() -> FileIO {
+    FileIOBuilder::new(Arc::new(ObjectStorageFactory::default())).build()
+}
+
+/// Opens a made table through the Iceberg crate.
+pub(super) async fn open(made: &MadeTable, io: FileIO) -> Result<Table, String> {
+    let ident = TableIdent::from_strs(["ns", "t"]).map_err(text)?;
+    let table = StaticTable::from_metadata_file(&made.metadata, ident, io).await;
+    Ok(table.map_err(text)?.into_table())
+}
+
+/// Registers a table as `t`, and gives its schema.
+pub(super) fn register(
+    feast: &FeastContext,
+    table: &Table,
+    at: SnapshotSelector,
+) -> Result<SchemaRef, String> {
+    let storage = Arc::new(TableStorage::for_table(table));
+    let provider = IcebergTableProvider::try_new(table.clone(), storage, at).map_err(text)?;
+    let schema = provider.schema();
+    replace(feast, "t", Arc::new(provider))?;
+    Ok(schema)
+}
+
+/// Registers a table under a name that may be taken.
+pub(super) fn replace(
+    feast: &FeastContext,
+    name: &str,
+    provider: Arc<dyn TableProvider>,
+) -> Result<(), String> {
+    let session = feast.session();
+    session.deregister_table(name).map_err(text)?;
+    session.register_table(name, provider).map_err(text)?;
+    Ok(())
+}
+
+/// The rows that a model knows, as columns of these Arrow types.
+pub(super) fn known(
+    made: &MadeTable,
+    snapshot: Option<&Snapshot>,
+    schema: &Schema,
+    shown: &SchemaRef,
+) -> Result<RecordBatch, String> {
+    let names = |names: Vec<&String>| format!("{names:?}");
+    let wanted = names(schema.fields.iter().map(|field| &field.name).collect());
+    let found = names(shown.fields().iter().map(|field| field.name()).collect());
+    if wanted != found {
+        return Err(format!("columns: expected {wanted}, found {found}"));
+    }
+    for (field, shown) in schema.fields.iter().zip(shown.fields()) {
+        if !holds(shown.data_type(), &field.ty) {
+            return Err(format!("column {field}: found {}", shown.data_type()));
+        }
+    }
+    let rows: Vec<Vec<Datum>> = match snapshot {
+        Some(snapshot) => made.table.rows(snapshot, schema),
+        None => Vec::new(),
+    };
+    batch(shown, &schema.fields, &rows).map_err(text)
+}
+
+/// Registers known rows as `m`.
+pub(super) fn register_known(feast: &FeastContext, rows: &RecordBatch) -> Result<(), String> {
+    let provider = MemTable::try_new(rows.schema(), vec![vec![rows.clone()]]).map_err(text)?;
+    replace(feast, "m", Arc::new(provider))
+}
+
+/// The answer to a query.
+pub(super) async fn answer(feast: &FeastContext, sql: &str) -> Result<Vec<RecordBatch>, String> {
+    let failed = |error: datafusion::error::DataFusionError| format!("{sql}: {error}");
+    let frame = feast.sql(sql).await.map_err(failed)?;
+    frame.collect().await.map_err(failed)
+}
