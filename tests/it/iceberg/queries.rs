@@ -207,6 +207,12 @@ fn has_order(field: &Field) -> bool {
     !data_type.is_nested() && !matches!(data_type, DataType::FixedSizeBinary(_))
 }
 
+/// A value as SQL writes it, None where SQL cannot.
+pub(super) fn literal_of(value: &ScalarValue) -> Option<String> {
+    let data_type = value.data_type();
+    (!value.is_null()).then(|| literal(value, &data_type)).flatten()
+}
+
 fn literal(value: &ScalarValue, data_type: &DataType) -> Option<String> {
     let shown = value.to_string();
     Some(match value {

@@ -71,7 +71,8 @@ fn a_catalog_that_never_answers_is_given_up() {
         return;
     }
     let lake = Lake::Seaweedfs;
-    let namespace = lake.namespace("never");
+    let namespace = lake.namespace("silent");
+    make(&lake, "one", &namespace, &["t"]);
     let catalog = Proxy::of("SEAWEEDFS_CATALOG", &["--stall", "--on", "/tables/t"]);
     run(async {
         let options = lake

@@ -12,7 +12,7 @@ use super::session::{Session, run};
 const WITHOUT_NOTE: &str = "
     SELECT arrow_cast(to_timestamp_micros((1772323200 + value * 1800) * 1000000),
                       'Timestamp(Microsecond, Some(\"UTC\"))') AS at,
-           CASE value % 4 WHEN 0 THEN 'north' WHEN 1 THEN 'so/uth' WHEN 2 THEN NULL ELSE '' END
+           CASE value % 4 WHEN 0 THEN 'north' WHEN 1 THEN 'so/uth' WHEN 2 THEN NULL ELSE 'ü' END
                AS region,
            value AS id
     FROM generate_series(1, 200)";

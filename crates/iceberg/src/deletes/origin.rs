@@ -71,3 +71,15 @@ impl Origin {
         format!("{kind} '{file}' of table {table} (snapshot {snapshot})")
     }
 }
+
+/// A failure of the storage, of the kind that it is.
+pub(super) fn storage_error(cause: object_store::Error) -> Error {
+    if let Some(ours) = std::error::Error::source(&cause).and_then(|e| e.downcast_ref::<Error>()) {
+        return ours.clone();
+    }
+    let kind = match &cause {
+        object_store::Error::NotFound { .. } => ErrorKind::NotFound,
+        _ => ErrorKind::Io,
+    };
+    Error::new(kind, "the file cannot be read").with_source(cause)
+}

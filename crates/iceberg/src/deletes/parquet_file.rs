@@ -18,6 +18,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use parquet::schema::types::SchemaDescriptor;
 
+use super::origin::storage_error;
 use crate::error::{Error, ErrorKind, Result};
 use crate::storage::TableStorage;
 
@@ -95,9 +96,7 @@ async fn open_footer(
         Ok(footer) => return Ok((reader, footer)),
         Err(failed) => failed,
     };
-    let actual = store.head(&path).await.map_err(|missing| {
-        Error::new(ErrorKind::Io, "the file cannot be found").with_source(missing)
-    })?;
+    let actual = store.head(&path).await.map_err(storage_error)?;
     if actual.size == size {
         return Err(parquet_error(failed));
     }
@@ -131,6 +130,13 @@ fn arrow_metadata(
 
 /// A failure to read Parquet: of the storage, or because the bytes are not Parquet.
 pub(super) fn parquet_error(error: ParquetError) -> Error {
+    let error = match error {
+        ParquetError::External(cause) => match cause.downcast::<object_store::Error>() {
+            Ok(storage) => return storage_error(*storage),
+            Err(other) => ParquetError::External(other),
+        },
+        error => error,
+    };
     let kind = match &error {
         ParquetError::External(_) => ErrorKind::Io,
         ParquetError::NYI(_) => ErrorKind::Unsupported,

@@ -13,6 +13,7 @@ use iceberg::spec::DataFile;
 use object_store::ObjectStoreExt;
 
 use super::location::same_file_key;
+use super::origin::storage_error;
 use crate::error::{Error, ErrorKind, Result};
 use crate::storage::TableStorage;
 
@@ -31,7 +32,7 @@ pub(super) async fn read_blob(
     // A place beyond the end would be read in vain, or allocated before it fails.
     let size = match &stated {
         Some(place) if place.end <= believed => believed,
-        _ => store.head(&path).await.map_err(unreadable)?.size,
+        _ => store.head(&path).await.map_err(storage_error)?.size,
     };
     let place = match stated {
         Some(place) => place,
@@ -44,7 +45,7 @@ pub(super) async fn read_blob(
         )));
     }
     let blob = store.get_range(&path, place.clone()).await;
-    let blob = blob.map_err(unreadable)?;
+    let blob = blob.map_err(storage_error)?;
     if blob.len() as u64 != place.end - place.start {
         return Err(damaged(format!(
             "the vector has {} bytes, {} could be read",
@@ -111,7 +112,7 @@ async fn check_footer_size(storage: &TableStorage, file: &DataFile, size: u64) -
     } else {
         let (_, store, path) = storage.resolve(file.file_path())?;
         let tail = store.get_range(&path, size - 12..size - 8).await;
-        let tail = tail.map_err(unreadable)?;
+        let tail = tail.map_err(storage_error)?;
         tail.first_chunk().map(|length| u32::from_le_bytes(*length))
     };
     match footer {
@@ -122,12 +123,4 @@ async fn check_footer_size(storage: &TableStorage, file: &DataFile, size: u64) -
 
 fn damaged(message: String) -> Error {
     Error::new(ErrorKind::Damaged, message)
-}
-
-fn unreadable(cause: object_store::Error) -> Error {
-    let kind = match &cause {
-        object_store::Error::NotFound { .. } => ErrorKind::NotFound,
-        _ => ErrorKind::Io,
-    };
-    Error::new(kind, "the file cannot be read").with_source(cause)
 }

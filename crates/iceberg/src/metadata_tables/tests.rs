@@ -58,7 +58,7 @@ async fn snapshots_history_and_refs_are_those_of_the_table() {
             "SELECT operation, count(*) FROM t_snapshots GROUP BY 1 ORDER BY 1"
         )
         .await,
-        ["append,3", "delete,1", "overwrite,2"]
+        ["append,4", "overwrite,2"]
     );
     assert_eq!(
         shown(
@@ -76,7 +76,7 @@ async fn snapshots_history_and_refs_are_those_of_the_table() {
                 ORDER BY made_current_at DESC LIMIT 1";
     assert_eq!(shown(&context, last).await, ["1280275279575859360,true"]);
     let joined = "SELECT count(*) FROM t_history h JOIN t_snapshots s USING (snapshot_id) \
-                  WHERE h.parent_id IS NOT DISTINCT FROM s.parent_id \
+                  WHERE (h.parent_id IS NOT DISTINCT FROM s.parent_id) \
                   AND map_extract(s.summary, 'total-records')[1] IS NOT NULL";
     assert_eq!(
         shown(&context, joined).await,
@@ -213,8 +213,8 @@ async fn metrics_are_readable() {
     let arrow::datatypes::DataType::Struct(columns) = metrics.data_type() else {
         panic!("{metrics}");
     };
-    for column in columns {
-        let name = column.name();
+    let top_level = columns.iter().filter(|column| !column.name().contains('.'));
+    for name in top_level.map(|column| column.name()) {
         let sql = format!(
             "SELECT count(*) FROM t_data_files WHERE readable_metrics['{name}']['value_count'] > 0 \
              AND readable_metrics['{name}']['lower_bound'] <= readable_metrics['{name}']['upper_bound']"

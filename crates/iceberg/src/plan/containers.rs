@@ -12,8 +12,6 @@ use arrow::datatypes::{DataType, SchemaRef};
 use arrow::error::ArrowError;
 use datafusion::common::pruning::PruningStatistics;
 use datafusion::common::{Column, ScalarValue};
-use datafusion::physical_expr::expressions::Column as PhysicalColumn;
-use datafusion::physical_expr::simplifier::PhysicalExprSimplifier;
 use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr::{PhysicalExpr, split_conjunction};
 use datafusion::physical_optimizer::pruning::PruningPredicate;
@@ -209,12 +207,11 @@ pub(crate) fn may_match(
     containers: &Containers,
 ) -> Vec<bool> {
     let mut kept = vec![true; containers.num_containers()];
-    let predicate = simplified(predicate, schema);
+    let Some(predicate) = prunable(predicate, schema) else {
+        return kept;
+    };
     for conjunct in split_conjunction(&predicate) {
-        let Some(conjunct) = prunable(conjunct, schema) else {
-            continue;
-        };
-        let pruned = PruningPredicate::try_new(conjunct, Arc::clone(schema))
+        let pruned = PruningPredicate::try_new(Arc::clone(conjunct), Arc::clone(schema))
             .and_then(|p| p.prune(containers));
         if let Ok(pruned) = pruned {
             kept.iter_mut()
@@ -223,20 +220,4 @@ pub(crate) fn may_match(
         }
     }
     kept
-}
-
-/// The predicate without casts of constants and without NOT, as far as it is about columns of
-/// `schema` alone.
-fn simplified(predicate: &Arc<dyn PhysicalExpr>, schema: &SchemaRef) -> Arc<dyn PhysicalExpr> {
-    let known = |column: &PhysicalColumn| {
-        let field = schema.fields().get(column.index());
-        field.is_some_and(|field| field.name() == column.name())
-    };
-    let simplified = match collect_columns(predicate).iter().all(known) {
-        true => PhysicalExprSimplifier::new(schema)
-            .simplify(Arc::clone(predicate))
-            .ok(),
-        false => None,
-    };
-    simplified.unwrap_or_else(|| Arc::clone(predicate))
 }

@@ -172,7 +172,7 @@ fn text_or_bytes(
 }
 
 /// A number in two's complement, of at most 16 bytes that count.
-fn big_endian(bytes: &[u8]) -> Option<i128> {
+pub(super) fn big_endian(bytes: &[u8]) -> Option<i128> {
     let negative = bytes.first().is_some_and(|first| first & 0x80 != 0);
     let fill = if negative { 0xff } else { 0 };
     let skipped = bytes.len().saturating_sub(16);

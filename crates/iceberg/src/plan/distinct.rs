@@ -9,30 +9,31 @@ use datafusion::common::Statistics;
 use datafusion::common::stats::Precision;
 use iceberg::spec::{StatisticsFile, TableMetadata};
 
-use crate::schema::TableColumns;
+use crate::schema::{TableColumn, TableColumns};
 
 const THETA_SKETCH: &str = "apache-datasketches-theta-v1";
 const DISTINCT_VALUES: &str = "ndv";
 
-/// Adds the distinct counts of the statistics file of a snapshot, or of the nearest one before it,
-/// as estimates: they may be of other rows, and are estimates themselves. The sketches are not
-/// read, since the metadata says what they come to.
-pub(crate) fn add_distinct_counts(
-    statistics: &mut Statistics,
+/// The distinct counts of the statistics file of a snapshot, or of the nearest one before it, for
+/// each of `columns`. The sketches are not read, since the metadata says what they come to.
+pub(crate) fn distinct_counts(
     metadata: &TableMetadata,
-    snapshot_id: i64,
+    snapshot_id: Option<i64>,
     columns: &TableColumns,
-) {
-    let Some(file) = nearest_statistics(metadata, snapshot_id) else {
-        return;
-    };
-    let known = distinct_counts(file);
+) -> Vec<Option<usize>> {
+    let file = snapshot_id.and_then(|id| nearest_statistics(metadata, id));
+    let known = file.map(sketched).unwrap_or_default();
+    let count = |column: &TableColumn| known.get(&column.id).copied();
+    columns.columns().iter().map(count).collect()
+}
+
+/// Adds distinct counts as estimates: they may be of other rows, and are estimates themselves.
+pub(crate) fn add_distinct_counts(statistics: &mut Statistics, counts: &[Option<usize>]) {
     let rows = statistics.num_rows.get_value().copied();
-    let columns = columns.columns().iter();
-    for (column, of_column) in columns.zip(&mut statistics.column_statistics) {
-        if let Some(count) = known.get(&column.id) {
+    for (count, column) in counts.iter().zip(&mut statistics.column_statistics) {
+        if let Some(count) = count {
             let count = rows.map_or(*count, |rows| rows.min(*count));
-            of_column.distinct_count = Precision::Inexact(count);
+            column.distinct_count = Precision::Inexact(count);
         }
     }
 }
@@ -51,7 +52,7 @@ fn nearest_statistics(metadata: &TableMetadata, snapshot_id: i64) -> Option<&Sta
 }
 
 /// By column id.
-fn distinct_counts(file: &StatisticsFile) -> HashMap<i32, usize> {
+fn sketched(file: &StatisticsFile) -> HashMap<i32, usize> {
     let sketches = file
         .blob_metadata
         .iter()
@@ -122,7 +123,8 @@ mod tests {
             total_byte_size: Precision::Absent,
             column_statistics: vec![ColumnStatistics::new_unknown(); 3],
         };
-        add_distinct_counts(&mut statistics, &metadata(), snapshot, &columns);
+        let counts = distinct_counts(&metadata(), Some(snapshot), &columns);
+        add_distinct_counts(&mut statistics, &counts);
         let columns = statistics.column_statistics.into_iter();
         columns.map(|c| c.distinct_count).collect()
     }

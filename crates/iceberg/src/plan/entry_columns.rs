@@ -80,7 +80,7 @@ pub(crate) struct EntryColumns {
 }
 
 /// What one entry says about one column.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Metrics<'a> {
     pub(crate) nulls: Option<u64>,
     pub(crate) nans: Option<u64>,

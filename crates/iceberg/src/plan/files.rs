@@ -123,14 +123,14 @@ fn prune_manifests(
     manifests: Vec<ManifestFile>,
     counts: &mut FileCounts,
 ) -> Vec<ManifestFile> {
-    let rows = |m: &ManifestFile| Some(m.added_rows_count? + m.existing_rows_count?);
+    let rows = |m: &ManifestFile| m.added_rows_count?.checked_add(m.existing_rows_count?);
     let may = manifests_may_match(read, &manifests, rows);
     let mut kept = Vec::with_capacity(manifests.len());
     for (manifest, may) in manifests.into_iter().zip(may) {
         // A manifest that does not say how many files it has is read, so that the count is right.
         match (manifest.added_files_count, manifest.existing_files_count) {
             (Some(added), Some(existing)) if !may => {
-                let files = (added + existing) as usize;
+                let files = added as usize + existing as usize;
                 counts.total += files;
                 counts.pruned_by_partition += files;
             }

@@ -7,6 +7,7 @@
 
 mod avro;
 mod avro_type;
+mod bound_arrays;
 mod bounds;
 mod containers;
 mod counts;
@@ -33,7 +34,7 @@ mod transforms;
 
 pub(crate) use counts::FileCounts;
 pub(crate) use delete_file::{DeleteFile, FileDeletes};
-pub(crate) use distinct::add_distinct_counts;
+pub(crate) use distinct::{add_distinct_counts, distinct_counts};
 pub(crate) use files::{PlannedFile, Read, plan_files};
 pub(crate) use header::{completed_manifest, first_version_list};
 pub(crate) use statistics::{file_statistics, table_statistics};

@@ -15,9 +15,11 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{
-    BinaryExpr, CastColumnExpr, CastExpr, InListExpr, IsNullExpr, LikeExpr, Literal, NegativeExpr,
-    TryCastExpr,
+    BinaryExpr, CastColumnExpr, CastExpr, Column, InListExpr, IsNotNullExpr, IsNullExpr, LikeExpr,
+    Literal, NegativeExpr, NotExpr, TryCastExpr, in_list,
 };
+use datafusion::physical_expr::simplifier::PhysicalExprSimplifier;
+use datafusion::physical_expr::utils::collect_columns;
 
 /// Longer lists are decided by their least and greatest value, too: DataFusion rewrites shorter
 /// ones only.
@@ -29,39 +31,99 @@ pub(super) fn prunable(
     predicate: &Arc<dyn PhysicalExpr>,
     schema: &Schema,
 ) -> Option<Arc<dyn PhysicalExpr>> {
-    if let Some(binary) = predicate.as_any().downcast_ref::<BinaryExpr>() {
-        let sides = || {
-            (
-                prunable(binary.left(), schema),
-                prunable(binary.right(), schema),
-            )
+    part(predicate, false, schema)
+}
+
+/// The same of a part of a predicate, or of its negation.
+fn part(
+    predicate: &Arc<dyn PhysicalExpr>,
+    negated: bool,
+    schema: &Schema,
+) -> Option<Arc<dyn PhysicalExpr>> {
+    let any = predicate.as_any();
+    if let Some(not) = any.downcast_ref::<NotExpr>() {
+        return part(not.arg(), !negated, schema);
+    }
+    if let Some(binary) = any.downcast_ref::<BinaryExpr>() {
+        let all = match binary.op() {
+            Operator::And => Some(!negated),
+            Operator::Or => Some(negated),
+            _ => None,
         };
-        match binary.op() {
-            Operator::And => {
-                return match sides() {
-                    (Some(left), Some(right)) => Some(both(left, right)),
-                    (left, right) => left.or(right),
-                };
-            }
-            Operator::Or => {
-                let (Some(left), Some(right)) = sides() else {
-                    return None;
-                };
-                return Some(Arc::new(BinaryExpr::new(left, Operator::Or, right)));
-            }
-            _ => {}
+        if let Some(all) = all {
+            let left = part(binary.left(), negated, schema);
+            let right = part(binary.right(), negated, schema);
+            return match (left, right) {
+                (Some(left), Some(right)) => Some(joined(left, all, right)),
+                (left, right) if all => left.or(right),
+                _ => None,
+            };
         }
     }
     if !decided(predicate, schema) {
         return None;
     }
-    if let Some(equal) = not_distinct(predicate) {
-        return Some(equal);
+    let leaf = match negated {
+        true => negation(predicate, schema)?,
+        false => Arc::clone(predicate),
+    };
+    let leaf = folded(leaf, schema);
+    let leaf = not_distinct(&leaf).unwrap_or(leaf);
+    match list_range(&leaf) {
+        Some(range) => Some(joined(leaf, true, range)),
+        None => Some(leaf),
     }
-    match list_range(predicate) {
-        Some(range) => Some(both(Arc::clone(predicate), range)),
-        None => Some(Arc::clone(predicate)),
+}
+
+fn joined(
+    left: Arc<dyn PhysicalExpr>,
+    all: bool,
+    right: Arc<dyn PhysicalExpr>,
+) -> Arc<dyn PhysicalExpr> {
+    let op = if all { Operator::And } else { Operator::Or };
+    Arc::new(BinaryExpr::new(left, op, right))
+}
+
+/// What is true where `leaf` is false. Neither is where `leaf` is NULL.
+fn negation(leaf: &Arc<dyn PhysicalExpr>, schema: &Schema) -> Option<Arc<dyn PhysicalExpr>> {
+    let any = leaf.as_any();
+    if let Some(binary) = any.downcast_ref::<BinaryExpr>() {
+        let (left, right) = (Arc::clone(binary.left()), Arc::clone(binary.right()));
+        return Some(Arc::new(BinaryExpr::new(left, binary.op().negate()?, right)));
     }
+    if let Some(list) = any.downcast_ref::<InListExpr>() {
+        let (expr, items) = (Arc::clone(list.expr()), list.list().to_vec());
+        return in_list(expr, items, &!list.negated(), schema).ok();
+    }
+    if let Some(null) = any.downcast_ref::<IsNullExpr>() {
+        return Some(Arc::new(IsNotNullExpr::new(Arc::clone(null.arg()))));
+    }
+    if let Some(known) = any.downcast_ref::<IsNotNullExpr>() {
+        return Some(Arc::new(IsNullExpr::new(Arc::clone(known.arg()))));
+    }
+    if let Some(like) = any.downcast_ref::<LikeExpr>() {
+        let (expr, pattern) = (Arc::clone(like.expr()), Arc::clone(like.pattern()));
+        let (negated, folded) = (!like.negated(), like.case_insensitive());
+        return Some(Arc::new(LikeExpr::new(negated, folded, expr, pattern)));
+    }
+    if any.is::<Column>() {
+        return Some(Arc::new(NotExpr::new(Arc::clone(leaf))));
+    }
+    None
+}
+
+/// Evaluates what is constant and compares columns with literals of their own type, where every
+/// cast keeps the order.
+fn folded(leaf: Arc<dyn PhysicalExpr>, schema: &Schema) -> Arc<dyn PhysicalExpr> {
+    let known = |column: &Column| {
+        let field = schema.fields().get(column.index());
+        field.is_some_and(|field| field.name() == column.name())
+    };
+    if !collect_columns(&leaf).iter().all(known) {
+        return leaf;
+    }
+    let folded = PhysicalExprSimplifier::new(schema).simplify(Arc::clone(&leaf));
+    folded.unwrap_or(leaf)
 }
 
 /// Being no other than a literal is being equal to it, or being NULL.
@@ -81,10 +143,6 @@ fn not_distinct(predicate: &Arc<dyn PhysicalExpr>) -> Option<Arc<dyn PhysicalExp
     }
     let (value, literal) = (Arc::clone(value), Arc::clone(literal));
     Some(Arc::new(BinaryExpr::new(value, Operator::Eq, literal)))
-}
-
-fn both(left: Arc<dyn PhysicalExpr>, right: Arc<dyn PhysicalExpr>) -> Arc<dyn PhysicalExpr> {
-    Arc::new(BinaryExpr::new(left, Operator::And, right))
 }
 
 fn decided(predicate: &Arc<dyn PhysicalExpr>, schema: &Schema) -> bool {
@@ -187,8 +245,6 @@ fn list_range(predicate: &Arc<dyn PhysicalExpr>) -> Option<Arc<dyn PhysicalExpr>
         let value = Arc::new(Literal::new(value.clone()));
         Arc::new(BinaryExpr::new(Arc::clone(list.expr()), op, value))
     };
-    Some(both(
-        compare(Operator::GtEq, least),
-        compare(Operator::LtEq, greatest),
-    ))
+    let least = compare(Operator::GtEq, least);
+    Some(joined(least, true, compare(Operator::LtEq, greatest)))
 }

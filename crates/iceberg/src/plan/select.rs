@@ -12,8 +12,10 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::utils::collect_columns;
 use iceberg::spec::DataContentType;
 
-use super::bounds::metrics_facts;
+use super::bound_arrays::bound_arrays;
+use super::bounds::{known_nulls, metrics_facts};
 use super::containers::{ContainerColumn, Containers, may_match};
+use super::entry_columns::Metrics;
 use super::manifests::DataManifest;
 use super::partitions::tuple_facts;
 use crate::error::{Error, ErrorKind, Result};
@@ -58,11 +60,10 @@ pub(crate) fn select_files(
     let partitions = Partitions::collect(manifests, predicate, columns);
     let may = may_match(predicate, columns.arrow(), &partitions.containers);
     let place = |file: &SelectedFile| partitions.place(&manifests[file.manifest], file);
-    selection.files.retain(|file| may[place(file)]);
+    selection.files.retain(|file| may[place(file) as usize]);
     selection.pruned_by_partition = selection.total - selection.files.len();
 
-    let places = selection.files.iter().map(|file| place(file) as u32);
-    let places: UInt32Array = places.collect();
+    let places: UInt32Array = selection.files.iter().map(place).collect();
     let by_bounds = bounds(manifests, &selection.files, predicate, columns, |name| {
         Some(partitions.containers.column(name)?.rows(&places))
     });
@@ -90,10 +91,10 @@ fn refuse_deletes(loaded: &DataManifest) -> Result<()> {
     Err(Error::new(ErrorKind::Damaged, message))
 }
 
-/// The partitions of all manifests.
+/// The distinct partitions of all manifests.
 struct Partitions {
-    /// Where those of each manifest start.
-    starts: Vec<usize>,
+    /// For each manifest where its partitions are among the distinct ones.
+    places: Vec<Vec<u32>>,
     containers: Containers,
 }
 
@@ -103,26 +104,32 @@ impl Partitions {
         predicate: &Arc<dyn PhysicalExpr>,
         columns: &TableColumns,
     ) -> Self {
-        let mut all = Vec::new();
-        let mut starts = Vec::with_capacity(manifests.len());
+        let mut distinct = Vec::new();
+        let mut known = HashMap::new();
+        let mut places = Vec::with_capacity(manifests.len());
         for loaded in manifests {
-            starts.push(all.len());
-            let tuples = loaded.manifest.tuples().iter();
-            all.extend(tuples.map(|tuple| (loaded.manifest.spec(), tuple)));
+            let spec = loaded.manifest.spec();
+            let place = |tuple| {
+                *known.entry((spec.spec_id(), tuple)).or_insert_with(|| {
+                    distinct.push((spec, tuple));
+                    (distinct.len() - 1) as u32
+                })
+            };
+            places.push(loaded.manifest.tuples().iter().map(place).collect());
         }
         // All rows of a partition have its values: what holds for one holds for each.
         let containers = Containers::collect(
-            &all,
+            &distinct,
             predicate,
             columns,
             |_| Some(1),
             |(spec, tuple), column| tuple_facts(spec, tuple, column),
         );
-        Self { starts, containers }
+        Self { places, containers }
     }
 
-    fn place(&self, loaded: &DataManifest, file: &SelectedFile) -> usize {
-        self.starts[file.manifest] + loaded.manifest.tuple_of(file.entry)
+    fn place(&self, loaded: &DataManifest, file: &SelectedFile) -> u32 {
+        self.places[file.manifest][loaded.manifest.tuple_of(file.entry)]
     }
 }
 
@@ -151,22 +158,30 @@ fn bounds(
     Containers::new(rows, named)
 }
 
-fn file_metrics(
+pub(super) fn file_metrics(
     manifests: &[DataManifest],
     files: &[SelectedFile],
     column: &TableColumn,
 ) -> ContainerColumn {
-    let places: Vec<_> = manifests
-        .iter()
-        .map(|m| m.manifest.column(column.id))
-        .collect();
-    let facts = files.iter().map(|file| {
-        let entries = &manifests[file.manifest].manifest;
-        let Some(place) = places[file.manifest] else {
-            return Default::default();
-        };
-        let metrics = entries.metrics(place, file.entry);
-        metrics_facts(&metrics, entries.records(file.entry), column)
+    let places: Vec<_> = manifests.iter().map(|m| m.manifest.column(column.id)).collect();
+    let metrics = files.iter().map(|file| match places[file.manifest] {
+        Some(place) => manifests[file.manifest].manifest.metrics(place, file.entry),
+        None => Metrics::default(),
     });
-    ContainerColumn::of_facts(&column.data_type, facts.collect())
+    let metrics: Vec<_> = metrics.collect();
+    let records = files.iter().map(|f| manifests[f.manifest].manifest.records(f.entry));
+    let known = metrics.iter().zip(records);
+    match bound_arrays(&metrics, column) {
+        Some((min, max)) => ContainerColumn {
+            data_type: column.data_type.clone(),
+            min: Some(min),
+            max: Some(max),
+            nulls: known.map(|(m, records)| known_nulls(m.nulls, records)).collect(),
+            buckets: Vec::new(),
+        },
+        None => {
+            let facts = known.map(|(m, records)| metrics_facts(m, records, column));
+            ContainerColumn::of_facts(&column.data_type, facts.collect())
+        }
+    }
 }

@@ -61,7 +61,9 @@ pub(super) async fn namespaces(
             .map_err(Error::from)
         {
             Ok(children) => {
-                let below = children.into_iter().filter(|it| it.len() > parent.len());
+                // Some catalogs list all levels at once.
+                let new = |it: &NamespaceIdent| it.len() > parent.len() && !found.contains(it);
+                let below: Vec<_> = children.into_iter().filter(new).collect();
                 found.extend(below);
             }
             // It was dropped meanwhile, or the catalog knows no namespaces in namespaces.

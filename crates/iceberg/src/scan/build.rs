@@ -23,7 +23,7 @@ use super::reader::DataFileReaderFactory;
 use super::recipe::{ScanRecipe, StoreFiles};
 use super::summary::ScanSummary;
 use crate::deletes::DeleteLoader;
-use crate::plan::{PlannedFile, file_statistics};
+use crate::plan::{PlannedFile, distinct_counts, file_statistics};
 use crate::schema::{FieldIdAdapterFactory, TableColumns};
 use crate::storage::TableStorage;
 
@@ -49,11 +49,13 @@ pub(crate) fn build_scan(
     request: &ScanRequest<'_>,
     files: &[PlannedFile],
 ) -> Result<Arc<dyn ExecutionPlan>> {
+    let snapshot_id = request.summary.snapshot_id();
     let recipe = ScanRecipe {
         summary: Arc::clone(&request.summary),
         schema: Arc::clone(request.columns.arrow()),
         adapter: Arc::clone(&request.adapter),
         deleted: Arc::new(deleted_rows(request, files)?),
+        distinct: distinct_counts(&request.metadata, snapshot_id, request.columns),
         stores: by_store(request, files)?,
         options: parquet_options(request.session),
         projection: request.projection.cloned(),

@@ -35,7 +35,7 @@ use super::reader::DataFileReaderFactory;
 use super::rule::ScanMode;
 use super::source::IcebergParquetSource;
 use super::summary::ScanSummary;
-use crate::plan::table_statistics;
+use crate::plan::{add_distinct_counts, table_statistics};
 use crate::schema::FieldIdAdapterFactory;
 
 /// All that plans of one scan are made of.
@@ -45,6 +45,8 @@ pub(super) struct ScanRecipe {
     pub(super) schema: SchemaRef,
     pub(super) adapter: Arc<FieldIdAdapterFactory>,
     pub(super) deleted: Arc<DeletedRows>,
+    /// How many distinct values each column has, by an estimate.
+    pub(super) distinct: Vec<Option<usize>>,
     /// At least one.
     pub(super) stores: Vec<StoreFiles>,
     pub(super) options: TableParquetOptions,
@@ -153,6 +155,7 @@ impl ScanRecipe {
                 .column_statistics
                 .push(ColumnStatistics::new_unknown());
         }
+        add_distinct_counts(&mut statistics, &self.distinct);
         let adapter = Arc::clone(self.adapter(leaf.merge));
         let config = FileScanConfigBuilder::new(leaf.store.url.clone(), source)
             .with_file_groups(balanced(leaf.files, leaf.partitions))

@@ -211,7 +211,11 @@ async fn pruning_loses_no_row() {
             continue;
         };
         let sessions = sessions();
-        for session in [&sessions[2], &sessions[7]] {
+        let deletes = merged::TABLES.iter().any(|name| folder.ends_with(name));
+        for session in [&sessions[2], &sessions[7]]
+            .into_iter()
+            .take(1 + usize::from(deletes))
+        {
             register(session, &table, SnapshotSelector::Current).unwrap();
             let Ok(batches) = query(session, "SELECT * FROM t").await else {
                 continue;

@@ -90,7 +90,8 @@ impl AwsChain {
         };
         let keys = Arc::new(keys);
         *held = Some(Held {
-            stamp: stamp + u64::from(before.is_none_or(|before| before != keys)),
+            // Whoever asked before there were any gets the first.
+            stamp: stamp + u64::from(before.is_some_and(|before| before != keys)),
             keys: Arc::clone(&keys),
             ends,
             renew_at: renew_at(self.clock.now(), ends),

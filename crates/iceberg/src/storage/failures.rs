@@ -104,14 +104,13 @@ fn scrubbed(text: &str, access: &Access) -> String {
 /// The text in one line. Of an XML answer only the code and the message are left: the rest of it
 /// may repeat the credentials.
 fn plain(text: &str) -> String {
-    let Some((before, xml)) = split_xml(text) else {
-        return text.split_whitespace().collect::<Vec<_>>().join(" ");
-    };
-    let status = match before.rfind("status code: ") {
-        Some(at) => &before[at + "status code: ".len()..],
+    let (before, xml) = split_xml(text).unwrap_or((text, ""));
+    let status = match before.split_once("status code: ") {
+        Some((_, status)) => status,
         None => before,
     };
-    let status = status.trim().trim_end_matches(':').trim();
+    let status = status.split_whitespace().collect::<Vec<_>>().join(" ");
+    let status = status.trim_end_matches([':', '.', ' ']);
     let said: Vec<&str> = ["Code", "Message"]
         .iter()
         .filter_map(|tag| element(xml, tag))

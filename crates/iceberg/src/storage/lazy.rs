@@ -139,3 +139,37 @@ impl ObjectStore for LazyStore {
         self.0.store().await?.copy_opts(from, to, options).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use object_store::ObjectStoreExt;
+    use object_store::memory::InMemory;
+
+    use super::*;
+    use crate::error::{Error, ErrorKind};
+
+    #[tokio::test]
+    async fn a_store_is_opened_once_and_a_failure_is_not_kept() {
+        let tries = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&tries);
+        let store = LazyStore::new("lazy".to_string(), move || {
+            let first = count.fetch_add(1, Ordering::SeqCst) == 0;
+            Box::pin(async move {
+                match first {
+                    true => Err(Error::new(ErrorKind::Io, "not now")),
+                    false => Ok(Arc::new(InMemory::new()) as Arc<dyn ObjectStore>),
+                }
+            })
+        });
+        let path = Path::from("a/f");
+        let error = store.head(&path).await.unwrap_err().to_string();
+        assert!(error.contains("not now"), "{error}");
+        store.put(&path, "x".into()).await.unwrap();
+        assert_eq!(store.list(None).count().await, 1);
+        store.delete(&path).await.unwrap();
+        assert_eq!(store.list(None).count().await, 0);
+        assert_eq!(tries.load(Ordering::SeqCst), 2);
+    }
+}

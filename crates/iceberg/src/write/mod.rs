@@ -40,6 +40,8 @@ mod storable;
 mod table_shape;
 mod target;
 mod task;
+#[cfg(test)]
+mod tests;
 mod transform;
 mod writable;
 

@@ -75,7 +75,7 @@ impl FaultyStore {
     /// The whole file as the fault leaves it.
     async fn content(&self, path: &Path, fault: Option<FaultKind>) -> Result<Bytes> {
         match fault {
-            Some(FaultKind::Error) => return Err(failed(path, "the store is broken on purpose")),
+            Some(FaultKind::Error) => return Err(failed("the store is broken on purpose")),
             Some(FaultKind::NotFound) => {
                 return Err(Error::NotFound {
                     path: path.to_string(),
@@ -112,10 +112,10 @@ fn at(bytes: &Bytes, share: f64) -> usize {
     ((bytes.len() as f64 * share) as usize).min(bytes.len())
 }
 
-fn failed(path: &Path, why: &str) -> Error {
+fn failed(why: &str) -> Error {
     Error::Generic {
         store: "Faulty",
-        source: format!("{path}: {why}").into(),
+        source: why.into(),
     }
 }
 
@@ -142,7 +142,7 @@ impl fmt::Display for FaultyStore {
 }
 
 /// The asked part of a file, or an error if it has none of it.
-fn part(path: &Path, asked: Option<&GetRange>, size: u64) -> Result<Range<u64>> {
+fn part(asked: Option<&GetRange>, size: u64) -> Result<Range<u64>> {
     let range = match asked {
         None => 0..size,
         Some(GetRange::Bounded(range)) => range.start..range.end.min(size),
@@ -182,7 +182,7 @@ impl ObjectStore for FaultyStore {
         let fault = self.met(location.as_ref());
         let content = self.content(location, fault).await?;
         let size = content.len() as u64;
-        let range = part(location, options.range.as_ref(), size)?;
+        let range = part(options.range.as_ref(), size)?;
         let mut read = content.slice(range.start as usize..range.end as usize);
         if let Some(FaultKind::Short(less)) = fault {
             read.truncate(read.len().saturating_sub(less));

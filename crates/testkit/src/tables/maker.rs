@@ -214,6 +214,11 @@ impl TableMaker {
         &self.snapshots
     }
 
+    /// Where the manifests of a snapshot are.
+    pub fn manifest_paths(&self, snapshot: &Snapshot) -> Vec<String> {
+        snapshot.manifests.iter().map(|manifest| manifest.path.clone()).collect()
+    }
+
     /// Branches and tags.
     pub fn refs(&self) -> &BTreeMap<String, Reference> {
         &self.refs

@@ -9,7 +9,6 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use iceberg::spec::TableMetadata;
 use iceberg::table::Table;
 use iceberg::{
     Catalog, Namespace, NamespaceIdent, TableCommit, TableCreation, TableIdent, TableUpdate,
@@ -19,11 +18,10 @@ use iceberg_catalog_rest::{
     RenameTableRequest, UpdateNamespacePropertiesRequest,
 };
 use reqwest::Method;
-use serde::Deserialize;
-use serde_json::{Map, Value};
 
+use super::answers::{CommitAnswer, NamespaceAnswer, NamespacePage, TablePage};
 use super::call::{Answer, Call};
-use super::connection::{Connection, Paged, properties};
+use super::connection::Connection;
 use super::tables::{TableAnswer, Tables};
 use crate::catalog::CatalogOptions;
 use crate::error::{Error, ErrorKind, Result, iceberg_error};
@@ -41,53 +39,6 @@ const HEAD_TABLE: &str = "HEAD /v1/{prefix}/namespaces/{namespace}/tables/{table
 pub(crate) struct RestCatalog {
     connection: Arc<Connection>,
     tables: Tables,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct NamespacePage {
-    namespaces: Vec<NamespaceIdent>,
-    next_page_token: Option<String>,
-}
-
-impl Paged for NamespacePage {
-    fn next(&mut self) -> Option<String> {
-        self.next_page_token.take()
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct TablePage {
-    identifiers: Vec<TableIdent>,
-    next_page_token: Option<String>,
-}
-
-impl Paged for TablePage {
-    fn next(&mut self) -> Option<String> {
-        self.next_page_token.take()
-    }
-}
-
-#[derive(Deserialize)]
-struct NamespaceAnswer {
-    namespace: NamespaceIdent,
-    properties: Option<Map<String, Value>>,
-}
-
-impl From<NamespaceAnswer> for Namespace {
-    fn from(answer: NamespaceAnswer) -> Self {
-        let given = properties(answer.properties);
-        let given = given.iter().map(|(k, v)| (k.clone(), v.clone()));
-        Self::with_properties(answer.namespace, given.collect())
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct CommitAnswer {
-    metadata_location: String,
-    metadata: TableMetadata,
 }
 
 impl RestCatalog {

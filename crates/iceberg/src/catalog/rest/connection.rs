@@ -128,7 +128,8 @@ impl Connection {
             call.method = Method::GET;
         }
         let mut answer = self.send(&call).await?;
-        if call.method == Method::HEAD && matches!(answer.status.as_u16(), 405 | 501) {
+        // A server that knows no HEAD may say that there is nothing.
+        if call.method == Method::HEAD && matches!(answer.status.as_u16(), 404 | 405 | 501) {
             call.method = Method::GET;
             answer = self.send(&call).await?;
         }

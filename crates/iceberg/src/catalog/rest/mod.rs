@@ -9,6 +9,7 @@
 //!      └──────── Tables ────── Vended     credentials for a table's files, asked for anew
 //! ```
 
+mod answers;
 mod auth;
 mod call;
 mod catalog;

@@ -26,14 +26,14 @@ use crate::storage::TableStorage;
 const CONCURRENCY: usize = 8;
 
 /// Loads delete files for the partitions of one scan, which share what is loaded. Sets of equality
-/// deletes stay for the scan, as do position delete files that speak of several data files; what
-/// concerns one data file stays while it is read.
+/// deletes stay for the scan, or it fails when there is no memory for them. Deleted positions stay
+/// as long as there is memory; without it they are read again by whoever needs them later.
 pub(crate) struct DeleteLoader {
     origin: Origin,
     storage: Arc<TableStorage>,
     metadata: TableMetadataRef,
     pool: Arc<dyn MemoryPool>,
-    /// Bytes of the position delete files that stay.
+    /// Bytes of the positions that stay.
     memory: MemoryReservation,
     /// By data file.
     deleted: Shared<RoaringTreemap>,

@@ -12,11 +12,14 @@ use super::{CONCURRENCY, DeleteLoader};
 use crate::cache::Weigh;
 use crate::deletes::location::same_file_key;
 use crate::deletes::origin::DeleteKind;
-use crate::deletes::positions::{self, PositionDeletes};
+use crate::deletes::positions::{self, PositionDeletes, treemap_weight};
 use crate::deletes::shared::Keep;
 use crate::deletes::vector::DeletionVector;
-use crate::error::{ErrorKind, Result};
+use crate::error::Result;
 use crate::plan::{DeleteFile, FileDeletes};
+
+/// Up to how many bytes the positions of single data files stay, for readers of their other parts.
+const KEPT_OF_FILES: usize = 64 << 20;
 
 impl DeleteLoader {
     /// The deleted positions of a data file: those of its deletion vector if it has one (then
@@ -32,7 +35,8 @@ impl DeleteLoader {
                 Some(vector) => self.vector(data_file, record_count, vector).await?,
                 None => self.union(data_file, &deletes.positions).await?,
             };
-            Ok((deleted, Keep::WhileUsed))
+            let keep = self.keep(treemap_weight(&deleted), KEPT_OF_FILES);
+            Ok((deleted, keep))
         };
         self.deleted.get_or_load(data_file, load).await
     }
@@ -96,18 +100,21 @@ impl DeleteLoader {
             let load = async move { positions::read(&storage, entry.data_file()).await };
             let kind = DeleteKind::Positions;
             let deletes = self.cached(kind, location, location, load).await?;
-            if deletes.files() < 2 {
-                return Ok((deletes, Keep::WhileUsed));
-            }
-            let accounted = self.memory.try_grow(deletes.weight());
-            accounted.map_err(|e| {
-                let message = "no memory is left for its positions";
-                self.origin
-                    .error(ErrorKind::Io, kind, location, message)
-                    .with_source(e)
-            })?;
-            Ok((deletes, Keep::ForTheScan))
+            let keep = match deletes.files() {
+                0 | 1 => Keep::WhileUsed,
+                _ => self.keep(deletes.weight(), usize::MAX),
+            };
+            Ok((deletes, keep))
         };
         self.positions.get_or_load(location, load).await
+    }
+
+    /// How long to keep so many bytes: for the scan if there is memory for them.
+    fn keep(&self, bytes: usize, limit: usize) -> Keep {
+        let wanted = self.memory.size().saturating_add(bytes);
+        match wanted <= limit && self.memory.try_grow(bytes).is_ok() {
+            true => Keep::ForTheScan,
+            false => Keep::WhileUsed,
+        }
     }
 }

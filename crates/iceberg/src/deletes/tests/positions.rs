@@ -210,7 +210,7 @@ async fn other_formats_and_missing_files_are_refused() {
     let missing = Arc::new(fixture.delete(FILE, file(DataFileFormat::Parquet), 1));
     assert_named(
         &deleted(&fixture, A, &[&missing]).await.unwrap_err(),
-        "cannot be found",
+        "memory:///t/data/deletes.parquet",
     );
 }
 
@@ -228,6 +228,25 @@ async fn a_stale_size_in_the_manifest_does_not_matter() {
             [2],
             "size {size}"
         );
+    }
+}
+
+#[tokio::test]
+async fn many_data_files_in_one() {
+    let fixture = Fixture::new();
+    let name = |i: usize| format!("memory:///t/data/a-rather-long-name-{i:032}.parquet");
+    // More than a Parquet dictionary holds, so that the rest is written plainly.
+    let paths: Vec<String> = (0..30_000).map(name).collect();
+    let positions = Int64Array::from_iter_values(0..30_000);
+    let paths: ArrayRef = Arc::new(StringArray::from(paths));
+    let file = fixture
+        .positions(FILE, &rows(paths, Arc::new(positions)))
+        .await;
+    let loader = fixture.loader();
+    for i in (0..30_000).step_by(999) {
+        let deletes = by_positions(&[&file]);
+        let found = loader.positions(&name(i), 1, &deletes).await.unwrap();
+        assert_eq!(found.iter().collect::<Vec<_>>(), [i as u64]);
     }
 }
 

@@ -90,7 +90,7 @@ fn every_corrupted_byte_is_found() {
 fn hostile_bytes_with_a_right_checksum_do_no_harm() {
     let mut random = StdRng::seed_from_u64(2);
     let honest = serialized(&(0..5_000).chain([1 << 33]).collect());
-    for _ in 0..20_000 {
+    for _ in 0..5_000 {
         let mut bytes = honest.clone();
         bytes.truncate(random.random_range(0..=bytes.len()));
         for _ in 0..random.random_range(0..4) {
@@ -186,7 +186,7 @@ async fn what_the_manifest_promises_is_verified() {
         ),
         (entry(Some((-1, length)), size, 2), "offset -1"),
         (entry(Some((i64::MAX, i64::MAX)), size, 2), "offset"),
-        (entry(None, size, 2), "no Puffin file"),
+        (entry(None, size, 2), "Bad magic"),
     ] {
         let error = positions(&fixture, file, DATA).await.unwrap_err();
         let text = error.to_string();

@@ -205,7 +205,7 @@ fn predicates_that_may_hold() {
         "date_trunc('year', ts) = TIMESTAMP '2000-01-01'",
         "abs(i) = 3",
         "i + 1 = 3",
-        "CAST(i AS VARCHAR) = '3'",
+        "CAST(i AS VARCHAR) LIKE '3%'",
         "CAST(i AS BOOLEAN) = false",
         "CAST(ts AS TIME) = '00:00:01'",
         "-i > 5",

@@ -10,7 +10,7 @@ mod predicates;
 
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::prelude::SessionContext;
@@ -23,12 +23,13 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use self::draw::{Column, columns, draw_spec, iceberg_schema};
-use super::super::containers::{Containers, may_match};
+use super::super::bounds::metrics_facts;
+use super::super::containers::{ContainerColumn, Containers, may_match};
 use super::super::decode::decode;
 use super::super::facts::ColumnFacts;
 use super::super::manifests::Loaded;
 use super::super::partitions::summary_facts;
-use super::super::select::select_files;
+use super::super::select::{file_metrics, select_files};
 use crate::plan::manifests::DataManifest;
 use crate::schema::TableColumns;
 
@@ -139,6 +140,30 @@ impl World {
         kept
     }
 
+    /// Bounds read at once are those that are read one by one.
+    fn check_bounds(&self) {
+        let manifests = std::slice::from_ref(&self.manifest);
+        let files = select_files(manifests, None, &self.shown).unwrap().files;
+        for column in self.shown.columns() {
+            let entries = &self.manifest.manifest;
+            let place = entries.column(column.id);
+            let facts = files.iter().map(|file| match place {
+                Some(place) => {
+                    let metrics = entries.metrics(place, file.entry);
+                    metrics_facts(&metrics, entries.records(file.entry), column)
+                }
+                None => ColumnFacts::default(),
+            });
+            let single = ContainerColumn::of_facts(&column.data_type, facts.collect());
+            let many = file_metrics(manifests, &files, column).checked();
+            let null = arrow::array::new_null_array(&column.data_type, files.len());
+            let or_null = |values: Option<ArrayRef>| values.unwrap_or_else(|| Arc::clone(&null));
+            assert_eq!(&or_null(single.min), &or_null(many.min), "column {}", column.id);
+            assert_eq!(&or_null(single.max), &or_null(many.max), "column {}", column.id);
+            assert_eq!(single.nulls, many.nulls, "column {}", column.id);
+        }
+    }
+
     /// Whether the summaries keep the manifest.
     fn manifest_kept(&self, predicate: &Arc<dyn PhysicalExpr>) -> bool {
         let listed = std::slice::from_ref(&self.manifest.file);
@@ -182,6 +207,7 @@ async fn no_pruned_file_has_a_selected_row() {
     for seed in 0..rounds {
         let mut random = StdRng::seed_from_u64(seed);
         let world = World::draw(&mut random).await;
+        world.check_bounds();
         let batch = world.batch();
         let schema = DFSchema::try_from(world.shown.arrow().as_ref().clone()).unwrap();
         for _ in 0..PREDICATES {

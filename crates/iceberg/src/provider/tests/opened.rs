@@ -93,14 +93,15 @@ async fn every_table_opens_where_it_was_copied_to() {
             continue;
         }
         for snapshot in expected["snapshots"].as_array().into_iter().flatten() {
+            // Some have no files any more.
+            let Some(wanted) = snapshot["row_count"].as_u64() else {
+                continue;
+            };
             let id = snapshot["snapshot_id"].as_i64().unwrap();
             let what = format!("{name} at {id}");
             let found = counted(&what, file, SnapshotSelector::SnapshotId(id)).await;
-            let wanted = snapshot["row_count"].as_u64().map(|rows| rows as usize);
-            assert!(
-                wanted.is_none() || found.is_none() || found == wanted,
-                "{what}: {found:?} not {wanted:?}"
-            );
+            let right = found.is_none_or(|found| found as u64 == wanted);
+            assert!(right, "{what}: {found:?} not {wanted}");
         }
     }
 }

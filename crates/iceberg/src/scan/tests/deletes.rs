@@ -5,11 +5,13 @@
 
 use std::time::Duration;
 
+use datafusion::physical_plan::ExecutionPlanProperties;
 use datafusion::prelude::SessionContext;
 use tempfile::TempDir;
 
 use super::foreign::{copy_of, files_below, open, open_with, tables};
-use super::{query, register, sessions};
+use super::written::regroup;
+use super::{query, register, rows, sessions};
 use crate::provider::SnapshotSelector;
 
 async fn analyzed(session: &SessionContext, sql: &str) -> String {
@@ -115,5 +117,45 @@ async fn a_query_that_waits_for_a_delete_file_is_cancelled_at_once() {
             register(&session, &table, SnapshotSelector::Current).unwrap();
             query(&session, "SELECT count(*) FROM t").await.unwrap();
         }
+    }
+}
+
+/// DataFusion 53 forgets which rows to skip when whole row groups match the filters and are enough
+/// for the limit.
+#[tokio::test]
+async fn a_limit_on_whole_row_groups_brings_no_deleted_row_back() {
+    let Some(folder) = tables() else { return };
+    for name in ["duckwrite_dv_v3", "spark_eqdel_v2", "spark_eqdel_pos_mixed_v2"] {
+        let copy = copy_of(&folder.join(name));
+        let files = files_below(copy.path(), ".parquet");
+        files.iter().for_each(|file| regroup(file, 4));
+        let (table, _) = open(copy.path()).await.unwrap();
+        for session in sessions() {
+            register(&session, &table, SnapshotSelector::Current).unwrap();
+            let all = rows(&query(&session, "SELECT id FROM t").await.unwrap());
+            for limit in 1..=all.len() + 1 {
+                let sql = format!("SELECT id FROM t WHERE id > -1 LIMIT {limit}");
+                let found = rows(&query(&session, &sql).await.unwrap());
+                assert_eq!(found.len(), limit.min(all.len()), "{name}: {sql}");
+                assert!(found.iter().all(|row| all.contains(row)), "{name}: {sql}: {found:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_parts_of_a_scan_share_the_partitions_of_the_query() {
+    let Some(folder) = tables() else { return };
+    let copy = copy_of(&folder.join("spark_v2_posdel_upgraded_to_v3_dv"));
+    let files = files_below(copy.path(), ".parquet");
+    files.iter().for_each(|file| regroup(file, 2));
+    let (table, _) = open(copy.path()).await.unwrap();
+    for (session, wanted) in [(4, 7), (0, 3), (3, 3), (7, 7)] {
+        let session = &sessions()[session];
+        register(session, &table, SnapshotSelector::Current).unwrap();
+        let frame = session.sql("SELECT * FROM t WHERE id > 0").await.unwrap();
+        let plan = frame.create_physical_plan().await.unwrap();
+        let partitions = plan.output_partitioning().partition_count();
+        assert_eq!(partitions, wanted);
     }
 }

@@ -18,7 +18,7 @@ use super::{explain, query, register, rows, sessions};
 use crate::provider::SnapshotSelector;
 
 /// Tables with deletes of all kinds.
-const TABLES: &[&str] = &[
+pub(super) const TABLES: &[&str] = &[
     "duckdb_equality_deletes_mytable",
     "duckdb_legacy_bare_deletion_vector",
     "duckwrite_dv_v3",
@@ -127,7 +127,10 @@ async fn compare(folder: &Path, all: &[RecordBatch]) {
     let columns = ordered(&schema);
     let (table, _) = open(folder).await.unwrap();
     let all_rows = rows(all);
-    for (number, session) in sessions().iter().enumerate() {
+    let sessions = sessions();
+    // The others have less of what matters here, and read all tables besides.
+    for number in [1, 3, 4, 6, 7] {
+        let session = &sessions[number];
         let at = format!("session {number}, {}", folder.display());
         register(session, &table, SnapshotSelector::Current).unwrap();
         let of_rows = MemTable::try_new(Arc::clone(&schema), vec![all.to_vec()]).unwrap();

@@ -6,10 +6,12 @@
 use iceberg::spec::TableMetadata;
 use serde::{Deserialize, Serialize};
 
-use super::parts::{below, join, last, parent, parts, without_common_end};
+use super::parts::{Parts, below, join, last, parent, parts, without_common_end};
 
 /// The folder for metadata files in a table's directory, unless a property says otherwise.
 const METADATA: &str = "metadata";
+/// The folder for data files.
+const DATA: &str = "data";
 /// The properties by which files lie outside of the table's directory.
 const ELSEWHERE: [&str; 3] = [
     "write.data.path",
@@ -53,7 +55,7 @@ impl MovedPaths {
         }
         for key in ELSEWHERE {
             if let Some(folder) = metadata.properties().get(key) {
-                for inside in ["data", last(folder), ""] {
+                for inside in [DATA, last(folder), ""] {
                     paths.add(folder, &join(&paths.found, inside));
                 }
             }
@@ -90,6 +92,28 @@ impl MovedPaths {
         self.likely
             .iter()
             .filter_map(|(from, to)| Some(join(to, below(location, from)?)))
+            .chain(self.taken_in(location))
+    }
+
+    /// Where a file from outside may be in the table's directory: below a folder that is called
+    /// like one that it was in, or that with `ext_` before it.
+    fn taken_in(&self, location: &str) -> impl Iterator<Item = String> {
+        let Parts { names, .. } = parts(location);
+        let folders = names.len().saturating_sub(1);
+        let own = |name: &str| matches!(name, DATA | METADATA) || name.contains('=');
+        let taken = (0..folders).rev().flat_map(move |at| {
+            let (folder, end) = names[at];
+            let rest = location[end..].trim_start_matches('/');
+            let same = (!own(folder)).then(|| format!("{folder}/{rest}"));
+            [Some(format!("ext_{folder}/{rest}")), same]
+        });
+        taken.flatten().map(|place| join(&self.found, &place))
+    }
+
+    /// Whether a recorded location is in the store in which the table was found, so that it is
+    /// worth a look.
+    pub(super) fn is_near(&self, location: &str) -> bool {
+        parts(location).root == parts(&self.found).root
     }
 
     /// Adds where the table was once.

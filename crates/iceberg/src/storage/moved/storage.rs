@@ -112,17 +112,25 @@ impl MovedStorage {
         if let Some(place) = self.state.known(path) {
             return Ok(place);
         }
-        let place = match self.first_that_exists(self.paths.guesses(path)).await? {
-            Some(place) => place,
-            None => {
-                let older = self.state.older.get_or_try_init(|| self.older());
-                let guesses = older.await?.guesses(path);
-                let found = self.first_that_exists(guesses).await?;
-                found.unwrap_or_else(|| path.to_string())
-            }
-        };
+        let place = self.place_outside(path).await?;
         self.state.remember(path, &place);
         Ok(place)
+    }
+
+    /// Where a file from outside of the table's directory is now: where it was, if it is there.
+    async fn place_outside(&self, path: &str) -> iceberg::Result<String> {
+        // Another system may not be reachable, or not even known.
+        let there = self.paths.is_near(path) && self.inner()?.exists(path).await.unwrap_or(false);
+        if there {
+            return Ok(path.to_string());
+        }
+        if let Some(place) = self.first_that_exists(self.paths.guesses(path)).await? {
+            return Ok(place);
+        }
+        let older = self.state.older.get_or_try_init(|| self.older());
+        let guesses = older.await?.guesses(path);
+        let found = self.first_that_exists(guesses).await?;
+        Ok(found.unwrap_or_else(|| path.to_string()))
     }
 
     async fn first_that_exists(
@@ -149,12 +157,12 @@ impl MovedStorage {
     }
 }
 
-/// `error` with the location that the metadata has, if the file is elsewhere.
+/// `error`, which names where the file is now, with a word on why it is looked for there.
 fn told(error: iceberg::Error, path: &str, place: &str) -> iceberg::Error {
     let error = Error::from(error);
     let error = match path == place {
         true => error,
-        false => error.context(format!("the table was moved from '{path}'")),
+        false => error.context("the table was moved"),
     };
     error.into()
 }

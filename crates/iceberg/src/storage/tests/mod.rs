@@ -3,6 +3,8 @@
 
 //! The storage against a stand-in for S3.
 
+mod chain;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -210,11 +212,4 @@ async fn answers_shorter_than_asked_for_are_errors() {
         Some(all.with("last-modified", "Wed, 01 Jan 2025 00:00:00 GMT"))
     });
     assert!(reader.read(5..7).await.is_err());
-}
-
-#[tokio::test]
-async fn without_keys_the_environment_is_told_what_is_missing() {
-    let anonymous = file_io(&nowhere(), &[("s3.anonymous", "true")]);
-    let error = read(&anonymous, "s3://b/f").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Io);
 }

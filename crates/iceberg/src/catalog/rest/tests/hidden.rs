@@ -143,5 +143,8 @@ async fn errors_of_a_running_query_show_no_secret() {
     let shown = format!("{error} {error:?}");
     assert!(!shown.contains(HUSH), "{shown}");
     assert!(shown.contains("'s3://bucket/wh/shop/t/data/"), "{shown}");
-    assert!(shown.contains("access is denied (403 Forbidden"), "{shown}");
+    assert!(
+        shown.contains("access is denied (403 Forbidden)"),
+        "{shown}"
+    );
 }

@@ -282,6 +282,8 @@ pub(super) fn draw_spec(
         let source = Type::Primitive(column.primitive.clone());
         let known = transform.result_type(&source).is_ok()
             && create_transform_function(&transform).is_ok()
+            // The core crate does not write these.
+            && !(transform == Transform::Identity && column.primitive == T::Uuid)
             && !(matches!(transform, Transform::Truncate(_)) && column.primitive == T::Binary);
         if known {
             fields.push(UnboundPartitionField {

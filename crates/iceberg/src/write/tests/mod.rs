@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the datafusion-feast authors
+
+//! Writing, through SQL, read back through our own scan.
+
+mod cancelled;
+mod created;
+mod failing;
+mod fitting;
+mod lake;
+mod partitions;
+mod properties;
+mod sorted;

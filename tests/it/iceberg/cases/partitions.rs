@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the datafusion-feast authors
+
+//! What partitions give and prune.
+
+use feast_testkit::tables::{PartitionField, Transform};
+
+use super::*;
+
+fn field(source_id: i32, source: Type, id: i32, transform: Transform) -> PartitionField {
+    PartitionField {
+        source_id,
+        source,
+        id,
+        name: format!("p{id}"),
+        transform,
+    }
+}
+
+fn by(transform: Transform, source_id: i32, source: Type) -> PartitionSpec {
+    PartitionSpec {
+        id: 0,
+        fields: vec![field(source_id, source, 1000, transform)],
+    }
+}
+
+/// As a table of Hive: the partition's column is in no file.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_identity_partition_gives_the_column() {
+    let mut table = partitioned(2, by(Transform::Identity, 2, Type::Text));
+    let id = table.current_schema().fields[0].clone();
+    for (at, name) in [text("a"), text("b"), Datum::Null].into_iter().enumerate() {
+        let new = NewData {
+            columns: vec![id.clone()],
+            rows: vec![vec![int(at as i64)], vec![int(9)]],
+            partition: vec![name],
+            ..new_data(&table, Vec::new())
+        };
+        append_file(&mut table, &new);
+    }
+    let queries = [
+        "SELECT id FROM $t WHERE name = 'b'",
+        "SELECT id FROM $t WHERE name IS NULL",
+        "SELECT name FROM $t WHERE id = 9",
+        "SELECT min(name), max(name), count(name) FROM $t",
+        "SELECT name, count(*) FROM $t GROUP BY name",
+    ];
+    check(&table, 6, &queries).await;
+    delete_in(&mut table, text("a"), vec![vec![text("a")]]);
+    check(&table, 4, &queries).await;
+    delete_in(&mut table, Datum::Null, vec![vec![Datum::Null]]);
+    check(&table, 2, &queries).await;
+}
+
+/// Deletes by name in a partition.
+fn delete_in(table: &mut TableMaker, partition: Datum, keys: Vec<Vec<Datum>>) {
+    let deletes = NewEquality {
+        partition: vec![partition],
+        ..new_equality(&[2], keys)
+    };
+    let deletes = table.equality_deletes(&deletes).unwrap();
+    commit(table, vec![deletes]);
+}
+
+/// Every transform over values that it sends to several partitions, NULL and NaN among them.
+#[tokio::test(flavor = "multi_thread")]
+async fn transforms_prune_no_row() {
+    let days = [-366, -1, 0, 1, 31, 365, 19_000].map(int);
+    let day = 86_400_000_000;
+    let times = [-day, -1, 0, 3_600_000_000, day - 1, day, 400 * day].map(int);
+    let ints = [-11, -10, -1, 0, 9, 10, 2_000_000_000].map(int);
+    let words = ["", "a", "ab", "abc", "b", "ü", "\u{10ffff}a"].map(text);
+    let uuids = [0, 1, 2, 3, 4, 5, 255].map(|byte| Datum::Bytes(vec![byte; 16]));
+    let bytes: [&[u8]; 7] = [&[], &[0], &[0, 1], &[1, 0, 0], &[255], &[255, 255], &[2]];
+    let bytes = bytes.map(|bytes| Datum::Bytes(bytes.to_vec()));
+    let decimals = [-101, -100, -1, 0, 1, 99, 1_000].map(Datum::Decimal);
+    let doubles = [f64::NAN, -0.0, 0.0, 1.5, -1.5, f64::INFINITY, f64::NEG_INFINITY];
+    let doubles = doubles.map(Datum::Double);
+    let all: [(Type, [Datum; 7]); 10] = [
+        (Type::Date, days),
+        (Type::Timestamp, times.clone()),
+        (Type::Timestamptz, times.clone()),
+        (Type::Time, [0, 1, 2, 3, 4, 5, day - 1].map(int)),
+        (Type::Int, ints),
+        (Type::Text, words),
+        (Type::Uuid, uuids),
+        (Type::Binary, bytes),
+        (Type::Decimal(9, 2), decimals),
+        (Type::Double, doubles),
+    ];
+    let transforms = [
+        Transform::Identity,
+        Transform::Bucket(3),
+        Transform::Truncate(2),
+        Transform::Year,
+        Transform::Month,
+        Transform::Day,
+        Transform::Hour,
+        Transform::Void,
+    ];
+    for (ty, values) in all {
+        for transform in transforms.into_iter().filter(|transform| transform.takes(&ty)) {
+            one_transform(&ty, &values, transform).await;
+        }
+    }
+}
+
+async fn one_transform(ty: &Type, values: &[Datum], transform: Transform) {
+    let fields = vec![
+        Field::optional(1, "id", Type::Int),
+        Field::optional(2, "x", ty.clone()),
+    ];
+    let schema = Schema { id: 0, fields };
+    let location = format!("s3://bucket/by_{transform}_{}", ty.to_string().replace([' ', ','], ""));
+    let mut table = TableMaker::new(&location, 2, schema, by(transform, 2, ty.clone()));
+    let nulls = [Datum::Null];
+    let values = values.iter().chain(&nulls).enumerate();
+    let mut files = Vec::new();
+    for (at, value) in values {
+        let new = NewData {
+            partition: vec![transform.apply(value, ty)],
+            // Only partitions say what is in a file.
+            metrics: MetricsMode::None,
+            ..new_data(&table, vec![vec![int(at as i64), value.clone()]])
+        };
+        files.push(table.data_file(&new).unwrap());
+    }
+    let change = Change {
+        operation: "append",
+        added: files,
+        apart: true,
+        ..Change::default()
+    };
+    table.commit(MAIN, change).unwrap();
+    let mut queries = vec!["SELECT id FROM $t WHERE x IS NULL".to_owned()];
+    for at in 0..7 {
+        for operator in ["=", "<", ">=", "<>"] {
+            queries.push(format!("SELECT id FROM $t WHERE x {operator} $v{at}"));
+        }
+    }
+    with_values(&table, 8, &queries).await;
+}
+
+/// As `check`, with `$vN` for the value of `x` in the row whose id is N.
+async fn with_values(table: &TableMaker, count: usize, queries: &[String]) {
+    let made = table.finish();
+    let feast = context().await.unwrap();
+    let opened = open(&made, in_memory(&made).await.unwrap()).await.unwrap();
+    let shown = register(&feast, &opened, SnapshotSelector::Current).unwrap();
+    let snapshot = table.current().map(AsRef::as_ref);
+    let known = known(&made, snapshot, table.current_schema(), &shown).unwrap();
+    assert_eq!(known.num_rows(), count);
+    register_known(&feast, &known).unwrap();
+    for setting in [Setting::AUTO, Setting::MERGED] {
+        setting.apply(&feast).await.unwrap();
+        for query in queries {
+            let mut query = query.clone();
+            for row in 0..known.num_rows() {
+                let id = known.column(0).as_any().downcast_ref::<arrow::array::Int32Array>();
+                let name = format!("$v{}", id.unwrap().value(row));
+                if query.contains(&name) {
+                    let value = datafusion::common::ScalarValue::try_from_array(known.column(1), row);
+                    match crate::iceberg::queries::literal_of(&value.unwrap()) {
+                        Some(literal) => query = query.replace(&name, &literal),
+                        None => query.clear(),
+                    }
+                }
+            }
+            if !query.is_empty() {
+                same_answer(&feast, &query, setting).await;
+            }
+        }
+    }
+}
+
+/// A column that an old spec was on is dropped; manifests of that spec are written again with a
+/// schema that lacks it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_column_of_an_old_spec_is_dropped() {
+    for merged in [false, true] {
+        let mut table = partitioned(2, by(Transform::Identity, 2, Type::Text));
+        let new = NewData {
+            partition: vec![text("a")],
+            ..new_data(&table, vec![vec![int(1), text("a")], vec![int(2), text("a")]])
+        };
+        append_file(&mut table, &new);
+        table.set_spec(Vec::new());
+        let mut fields = table.current_schema().fields.clone();
+        fields.remove(1);
+        table.set_columns(fields);
+        let spec_id = table.current_spec().id;
+        let new = NewData {
+            spec_id,
+            ..new_data(&table, vec![vec![int(3)]])
+        };
+        let file = table.data_file(&new).unwrap();
+        let change = Change {
+            operation: "append",
+            added: vec![file],
+            merged,
+            ..Change::default()
+        };
+        table.commit(MAIN, change).unwrap();
+        check(&table, 3, &["SELECT id FROM $t WHERE id > 1"]).await;
+    }
+}

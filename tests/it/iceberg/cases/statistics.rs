@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the datafusion-feast authors
+
+//! What may be answered or left out by what manifests say.
+
+use super::*;
+
+const AGGREGATES: [&str; 3] = [
+    "SELECT count(*), count(id), min(id), max(id) FROM $t",
+    "SELECT min(name), max(name) FROM $t",
+    "SELECT count(*), max(id) FROM $t WHERE id < 3",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn aggregates_know_of_deletes() {
+    let mut clean = people(2);
+    append(&mut clean, rows(0..4));
+    append(&mut clean, rows(4..6));
+    check(&clean, 6, &AGGREGATES).await;
+    let mut positions = clean.clone();
+    let path = positions.current().unwrap().data[0].path.clone();
+    // The greatest of all, twice; nothing says how many rows this leaves.
+    delete_positions(&mut positions, vec![(path.clone(), 1), (path, 1)]);
+    check(&positions, 5, &AGGREGATES).await;
+    let mut equal = clean.clone();
+    delete_equal(&mut equal, &[1], vec![vec![int(0)], vec![int(5)], vec![int(99)]]);
+    check(&equal, 4, &AGGREGATES).await;
+    let mut vectors = clean;
+    vectors.upgrade(3);
+    let file = Arc::clone(&vectors.current().unwrap().data[0]);
+    delete_vector(&mut vectors, &file, &[1]);
+    check(&vectors, 5, &AGGREGATES).await;
+}
+
+fn floats(values: &[&[f64]]) -> TableMaker {
+    let schema = Schema {
+        id: 0,
+        fields: vec![Field::optional(1, "x", Type::Double)],
+    };
+    let mut table = TableMaker::new("s3://bucket/nan", 2, schema, unpartitioned());
+    for file in values {
+        append(&mut table, file.iter().map(|x| vec![Datum::Double(*x)]).collect());
+    }
+    table
+}
+
+/// Bounds leave NaN out, which DataFusion takes for the greatest.
+#[tokio::test(flavor = "multi_thread")]
+async fn bounds_know_nothing_of_nan() {
+    let table = floats(&[&[1.0, f64::NAN], &[2.0, 2.0], &[f64::NAN], &[-0.0], &[0.0]]);
+    let queries = [
+        "SELECT x FROM $t WHERE x > 5",
+        "SELECT x FROM $t WHERE x = 2",
+        "SELECT max(x), min(x) FROM $t",
+        "SELECT x FROM $t ORDER BY x DESC LIMIT 1",
+        "SELECT x FROM $t WHERE x <> 1",
+        "SELECT count(*) FROM $t WHERE x = 0.0",
+        "SELECT count(*) FROM $t WHERE x < 0.0",
+    ];
+    check(&table, 7, &queries).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bounds_of_cut_text_are_wider() {
+    let mut table = people(2);
+    let words = ["aaaa", "aab", "b", "\u{10ffff}\u{10ffff}", "\u{d7ff}z", "aa"];
+    for (id, word) in words.into_iter().enumerate() {
+        let new = NewData {
+            metrics: MetricsMode::Truncated(2),
+            ..new_data(&table, vec![vec![int(id as i64), text(word)]])
+        };
+        append_file(&mut table, &new);
+    }
+    let queries: Vec<String> = words
+        .iter()
+        .flat_map(|word| {
+            ["=", "<", ">", "<=", ">="]
+                .map(|operator| format!("SELECT id FROM $t WHERE name {operator} '{word}'"))
+        })
+        .chain(["SELECT min(name), max(name) FROM $t".to_owned()])
+        .chain(["SELECT id FROM $t WHERE name LIKE 'aa%'".to_owned()])
+        .collect();
+    let queries: Vec<&str> = queries.iter().map(String::as_str).collect();
+    check(&table, words.len(), &queries).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_may_be_said_of_a_file() {
+    for metrics in [MetricsMode::None, MetricsMode::Counts, MetricsMode::BoundsOnly] {
+        let mut table = people(2);
+        for ids in [0..3, 3..6] {
+            let mut written = rows(ids);
+            written.push(vec![Datum::Null, Datum::Null]);
+            let new = NewData {
+                metrics,
+                ..new_data(&table, written)
+            };
+            append_file(&mut table, &new);
+        }
+        let queries = [
+            "SELECT name FROM $t WHERE id = 4",
+            "SELECT count(*) FROM $t WHERE id IS NULL",
+            "SELECT count(*) FROM $t WHERE id IS NOT NULL AND name > 'n2'",
+            "SELECT min(id), max(name), count(id) FROM $t",
+        ];
+        check(&table, 8, &queries).await;
+    }
+}
+
+/// How many files EXPLAIN ANALYZE says were left out while running.
+async fn pruned_files(table: &TableMaker, sql: &str) -> String {
+    let made = table.finish();
+    let feast = context().await.unwrap();
+    let opened = open(&made, in_memory(&made).await.unwrap()).await.unwrap();
+    register(&feast, &opened, SnapshotSelector::Current).unwrap();
+    Setting {
+        partitions: 1,
+        ..Setting::AUTO
+    }
+    .apply(&feast)
+    .await
+    .unwrap();
+    let plan = answer(&feast, &format!("EXPLAIN ANALYZE {sql}")).await.unwrap();
+    arrow::util::pretty::pretty_format_batches(&plan).unwrap().to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn filters_that_come_while_running_prune_files() {
+    let mut table = people(2);
+    for first in [0, 10, 20, 30] {
+        append(&mut table, rows(first..first + 10));
+    }
+    let join = "SELECT t.id FROM t JOIN (VALUES (31), (32)) AS v(id) ON t.id = v.id";
+    let plan = pruned_files(&table, join).await;
+    let pruned = ["4 total → 1 matched", "3 files pruned", "files_ranges_pruned_statistics=3"];
+    assert!(pruned.iter().any(|told| plan.contains(told)), "{plan}");
+    check(&table, 40, &["SELECT id FROM $t ORDER BY id LIMIT 3", "SELECT id FROM $t ORDER BY id DESC LIMIT 3"])
+        .await;
+}
