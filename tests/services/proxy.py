@@ -143,9 +143,11 @@ class Proxy:
         return answer
 
     def rewritten(self, answer: Message) -> Message:
-        if "json" not in (answer.field("content-type") or "") or not answer.field("content-length"):
+        if "json" not in (answer.field("content-type") or "") or not answer.body:
             return answer
         body = answer.body
+        if (answer.field("transfer-encoding") or "").lower() == "chunked":
+            body = unchunked(body)
         for pair in self.options.replace:
             old, new = pair.split("=", 1)
             body = body.replace(old.encode(), new.encode())
@@ -154,7 +156,7 @@ class Proxy:
             body = ENDS.sub(rb'\g<1>"%d"' % ends, body)
         if body != answer.body:
             answer.body = body
-            answer.without("content-length")
+            answer.without("content-length", "transfer-encoding")
             answer.fields.append(["Content-Length", f" {len(body)}"])
         return answer
 
@@ -166,6 +168,16 @@ class Proxy:
             await writer.drain()
             if self.options.mbit:
                 await asyncio.sleep(len(part) * 8 / (self.options.mbit * 1e6))
+
+
+def unchunked(body: bytes) -> bytes:
+    whole = b""
+    while True:
+        size, body = body.split(b"\r\n", 1)
+        length = int(size.split(b";")[0], 16)
+        if length == 0:
+            return whole
+        whole, body = whole + body[:length], body[length + 2 :]
 
 
 def refusal(status: int, code: str, text: str) -> Message:

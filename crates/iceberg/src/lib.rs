@@ -19,7 +19,7 @@ mod write;
 pub use cache::{CacheKind, CacheLimits, CacheUsage, CachedFile, IcebergCaches};
 pub use catalog::{CatalogOptions, SqlCatalog, connect};
 pub use error::{Error, ErrorKind, Result};
-pub use metadata_tables::{IcebergMetadataTable, MetadataTableKind};
+pub use metadata_tables::{IcebergMetadataTable, MetadataTableKind, at_version};
 pub use provider::{
     BrokenTable, IcebergCatalogProvider, IcebergSchemaProvider, IcebergTableProvider, OpenOptions,
     SnapshotSelector, StatementPins,

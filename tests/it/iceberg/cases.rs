@@ -37,9 +37,7 @@ use feast_testkit::tables::{
     PartitionSpec, Schema, TableFile, TableMaker, Type, unpartitioned,
 };
 
-use super::made::{
-    Setting, answer, context, in_memory, known, open, register, register_known,
-};
+use super::made::{Setting, answer, context, in_memory, known, open, register, register_known};
 
 const SETTINGS: [Setting; 4] = [
     Setting::AUTO,
@@ -84,7 +82,9 @@ fn text(value: &str) -> Datum {
 
 /// Rows `(id, name)` with these ids, the names made of them.
 fn rows(ids: impl IntoIterator<Item = i64>) -> Vec<Vec<Datum>> {
-    ids.into_iter().map(|id| vec![int(id), text(&format!("n{id}"))]).collect()
+    ids.into_iter()
+        .map(|id| vec![int(id), text(&format!("n{id}"))])
+        .collect()
 }
 
 /// A layout with row groups of so many rows.
@@ -153,7 +153,9 @@ fn delete_positions(table: &mut TableMaker, rows: Vec<(String, i64)>) {
 
 fn delete_vector(table: &mut TableMaker, file: &Arc<TableFile>, positions: &[u64]) {
     let vector = positions.iter().copied().collect();
-    let files = table.deletion_vectors(&[(Arc::clone(file), vector)]).unwrap();
+    let files = table
+        .deletion_vectors(&[(Arc::clone(file), vector)])
+        .unwrap();
     commit(table, files);
 }
 
@@ -185,7 +187,7 @@ async fn check(table: &TableMaker, count: usize, queries: &[&str]) {
     assert_eq!(known.num_rows(), count, "the case itself is wrong");
     register_known(&feast, &known).unwrap();
     for setting in SETTINGS {
-        setting.apply(&feast).await.unwrap();
+        setting.apply(&feast).unwrap();
         let found = answer(&feast, "SELECT * FROM t").await.unwrap();
         let same = compare(&known, &shown, &found, RowOrder::Any);
         same.unwrap_or_else(|difference| panic!("with {setting:?}: {difference}"));

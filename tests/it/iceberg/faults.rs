@@ -17,8 +17,8 @@ use feast_iceberg::{IcebergTableProvider, OpenOptions, SnapshotSelector};
 use feast_testkit::compare::{RowOrder, compare};
 use feast_testkit::faults::{self, Fault, FaultKind, FaultyStore};
 use feast_testkit::tables::{
-    Change, Datum, Field, Layout, MAIN, MadeTable, MetricsMode, NewData, NewEquality,
-    NewPositions, RandomTable, Schema, TableMaker, Type, unpartitioned,
+    Change, Datum, Field, Layout, MAIN, MadeTable, MetricsMode, NewData, NewEquality, NewPositions,
+    RandomTable, Schema, TableMaker, Type, unpartitioned,
 };
 
 use super::made::{Setting, answer, context, known, open, register, replace};
@@ -88,7 +88,9 @@ fn table(version: u8) -> MadeTable {
             };
             vec![table.position_deletes(&positions).unwrap()]
         }
-        _ => table.deletion_vectors(&[(first, [1, 5].into_iter().collect())]).unwrap(),
+        _ => table
+            .deletion_vectors(&[(first, [1, 5].into_iter().collect())])
+            .unwrap(),
     };
     commit(&mut table, deletes);
     let keys = NewEquality {
@@ -126,7 +128,7 @@ impl Broken {
         let store = Arc::new(FaultyStore::new(inner, Vec::new()));
         let io = faults::file_io(Arc::clone(&store) as Arc<_>);
         let feast = context().await.unwrap();
-        setting.apply(&feast).await.unwrap();
+        setting.apply(&feast).unwrap();
         let table = open(made, io).await.unwrap();
         let shown = register(&feast, &table, SnapshotSelector::Current).unwrap();
         let current = made.table.current().map(AsRef::as_ref);
@@ -151,7 +153,14 @@ async fn files(made: &MadeTable) -> Vec<String> {
     let broken = Broken::new(made, Setting::AUTO).await;
     broken.store.set(vec![Fault::new("none", FaultKind::Error)]);
     let before = broken.store.reads().len();
-    broken.feast.sql(QUERY).await.unwrap().collect().await.unwrap();
+    broken
+        .feast
+        .sql(QUERY)
+        .await
+        .unwrap()
+        .collect()
+        .await
+        .unwrap();
     let mut read = broken.store.reads().split_off(before);
     read.sort();
     read.dedup();
@@ -169,11 +178,15 @@ async fn under(made: &MadeTable, setting: Setting, fault: Fault) -> Result<Optio
     let outcome = match query.await {
         Err(_) => return Err(format!("{about}: it hangs")),
         Ok(Err(error)) if !error.contains(&name) => {
-            return Err(format!("{about}: the error does not name the file: {error}"));
+            return Err(format!(
+                "{about}: the error does not name the file: {error}"
+            ));
         }
         Ok(Err(error)) => Some(error),
         Ok(Ok(found)) => {
-            broken.is_right(&found).map_err(|wrong| format!("{about}: {wrong}"))?;
+            broken
+                .is_right(&found)
+                .map_err(|wrong| format!("{about}: {wrong}"))?;
             None
         }
     };
@@ -190,7 +203,9 @@ async fn guarded(
     let made = Arc::clone(made);
     let about = format!("{fault:?} with {setting:?}");
     let task = SpawnedTask::spawn(async move { under(&made, setting, fault).await });
-    task.join().await.unwrap_or_else(|panic| Err(format!("{about}: it panicked: {panic}")))
+    task.join()
+        .await
+        .unwrap_or_else(|panic| Err(format!("{about}: it panicked: {panic}")))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -200,7 +215,10 @@ async fn every_file_may_break() {
         let made = Arc::new(table(version));
         let files = files(&made).await;
         for kind in KINDS {
-            assert!(files.iter().any(|file| file.contains(kind)), "{kind} in {files:?}");
+            assert!(
+                files.iter().any(|file| file.contains(kind)),
+                "{kind} in {files:?}"
+            );
         }
         for file in &files {
             for kind in SEEN {
@@ -217,7 +235,12 @@ async fn every_file_may_break() {
             }
         }
     }
-    assert!(wrong.is_empty(), "{} faults:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} faults:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 }
 
 /// A read fails after some went well: in the middle of a file.
@@ -243,7 +266,13 @@ async fn reads_may_fail_in_the_middle() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_bit_of_a_vector_counts() {
     let made = Arc::new(table(3));
-    let vector = made.table.current().unwrap().deletes.iter().find(|d| d.vector().is_some());
+    let vector = made
+        .table
+        .current()
+        .unwrap()
+        .deletes
+        .iter()
+        .find(|d| d.vector().is_some());
     let path = vector.unwrap().path.clone();
     let size = made.files[&path].len();
     let name = path.rsplit('/').next().unwrap().to_owned();
@@ -268,7 +297,10 @@ async fn no_damaged_file_makes_a_panic() {
                 let Err(reason) = guarded(&made, Setting::AUTO, fault).await else {
                     continue;
                 };
-                if ["panicked", "hangs"].iter().any(|word| reason.contains(word)) {
+                if ["panicked", "hangs"]
+                    .iter()
+                    .any(|word| reason.contains(word))
+                {
                     wrong.push(reason);
                 }
             }
@@ -338,7 +370,11 @@ async fn until(so: impl Fn() -> bool, file: &str) {
 async fn who_waits_for_a_file_outlives_who_asked_for_it() {
     for version in [2, 3] {
         let made = table(version);
-        for file in files(&made).await.into_iter().filter(|file| file.contains("/deletes/")) {
+        for file in files(&made)
+            .await
+            .into_iter()
+            .filter(|file| file.contains("/deletes/"))
+        {
             let broken = Arc::new(Broken::new(&made, Setting::AUTO).await);
             let slow = FaultKind::Slow(Duration::from_millis(300));
             broken.store.set(vec![Fault::new(&file, slow)]);
@@ -364,7 +400,10 @@ async fn metadata_files_may_be_damaged() {
     let mut made = table(3);
     let moved = |at: &str| at.replacen("s3://bucket", &root.display().to_string(), 1);
     let files = std::mem::take(&mut made.files);
-    made.files = files.into_iter().map(|(at, bytes)| (moved(&at), bytes)).collect();
+    made.files = files
+        .into_iter()
+        .map(|(at, bytes)| (moved(&at), bytes))
+        .collect();
     made.metadata = moved(&made.metadata);
     made.write().unwrap();
     let whole = std::fs::read(&made.metadata).unwrap();
@@ -380,10 +419,15 @@ async fn metadata_files_may_be_damaged() {
         let metadata = made.metadata.clone();
         let task = SpawnedTask::spawn(async move { opened(&metadata).await });
         let outcome = tokio::time::timeout(TIME_LIMIT, task.join()).await;
-        let outcome = outcome.unwrap().unwrap_or_else(|panic| panic!("damage {at}: {panic}"));
+        let outcome = outcome
+            .unwrap()
+            .unwrap_or_else(|panic| panic!("damage {at}: {panic}"));
         if let Err(error) = outcome {
             // A damaged location leads to other files, whose names it then tells.
-            assert!(error.contains(".json") || error.contains("/"), "damage {at}: {error}");
+            assert!(
+                error.contains(".json") || error.contains("/"),
+                "damage {at}: {error}"
+            );
         }
     }
 }
@@ -393,7 +437,9 @@ async fn opened(metadata: &str) -> Result<usize, String> {
         allow_moved_paths: true,
         ..OpenOptions::default()
     };
-    let provider = IcebergTableProvider::open(metadata, options).await.map_err(text)?;
+    let provider = IcebergTableProvider::open(metadata, options)
+        .await
+        .map_err(text)?;
     let feast = context().await?;
     replace(&feast, "t", Arc::new(provider))?;
     let found = answer(&feast, QUERY).await?;

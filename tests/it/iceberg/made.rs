@@ -47,32 +47,15 @@ impl Setting {
     };
 
     /// Has a context run its next queries so.
-    pub(super) async fn apply(self, feast: &FeastContext) -> Result<(), String> {
-        let mode = if self.merge_on_read {
-            "merge_on_read"
-        } else {
-            "auto"
-        };
-        for (name, value) in [
-            ("feast.iceberg.scan", mode.to_owned()),
-            (
-                "datafusion.execution.target_partitions",
-                self.partitions.to_string(),
-            ),
-            (
-                "datafusion.execution.batch_size",
-                self.batch_size.to_string(),
-            ),
-            (
-                "datafusion.execution.parquet.pushdown_filters",
-                self.pushed.to_string(),
-            ),
-        ] {
-            feast
-                .sql(&format!("SET {name} = '{value}'"))
-                .await
-                .map_err(text)?;
-        }
+    pub(super) fn apply(self, feast: &FeastContext) -> Result<(), String> {
+        let mode = if self.merge_on_read { "merge_on_read" } else { "auto" };
+        let state = feast.session().state_ref();
+        let mut state = state.write();
+        let options = state.config_mut().options_mut();
+        options.set("feast.iceberg.scan", mode).map_err(text)?;
+        options.execution.target_partitions = self.partitions;
+        options.execution.batch_size = self.batch_size;
+        options.execution.parquet.pushdown_filters = self.pushed;
         Ok(())
     }
 }

@@ -15,18 +15,26 @@ use rand::{Rng, SeedableRng};
 pub(super) struct Query {
     /// The query, with `$t` for the table.
     pub(super) sql: String,
-    /// What any row of the answer must be one of, where a limit makes the rows a free choice.
-    pub(super) any_of: Option<String>,
+    /// A limit put on it, which leaves free which of its rows are the answer.
+    pub(super) limit: Option<usize>,
 }
 
 impl Query {
     fn exact(sql: String) -> Self {
-        Self { sql, any_of: None }
+        Self { sql, limit: None }
+    }
+
+    /// The query of a table, without its limit.
+    pub(super) fn unlimited(&self, table: &str) -> String {
+        self.sql.replace("$t", table)
     }
 
     /// The query of a table.
     pub(super) fn of(&self, table: &str) -> String {
-        self.sql.replace("$t", table)
+        match self.limit {
+            Some(limit) => format!("{} LIMIT {limit}", self.unlimited(table)),
+            None => self.unlimited(table),
+        }
     }
 }
 
@@ -59,13 +67,10 @@ impl<'a> Draw<'a> {
             0..=2 => Query::exact(format!("SELECT {columns} FROM $t{filter}")),
             3 | 4 => Query::exact(format!("SELECT count(*) FROM $t{filter}")),
             5 => self.aggregate(&filter),
-            6 | 7 => {
-                let limit = self.dice.random_range(0..8);
-                Query {
-                    sql: format!("SELECT {columns} FROM $t{filter} LIMIT {limit}"),
-                    any_of: Some(format!("SELECT {columns} FROM $t{filter}")),
-                }
-            }
+            6 | 7 => Query {
+                limit: Some(self.dice.random_range(0..8)),
+                ..Query::exact(format!("SELECT {columns} FROM $t{filter}"))
+            },
             8 => self.ordered(&filter),
             _ => self.joined(&filter),
         }
@@ -210,7 +215,9 @@ fn has_order(field: &Field) -> bool {
 /// A value as SQL writes it, None where SQL cannot.
 pub(super) fn literal_of(value: &ScalarValue) -> Option<String> {
     let data_type = value.data_type();
-    (!value.is_null()).then(|| literal(value, &data_type)).flatten()
+    (!value.is_null())
+        .then(|| literal(value, &data_type))
+        .flatten()
 }
 
 fn literal(value: &ScalarValue, data_type: &DataType) -> Option<String> {

@@ -14,7 +14,7 @@ use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::sqlparser::ast::{
     Expr, FunctionArg, Ident, TableFactor, TableFunctionArgs, TableVersion,
 };
-use feast_iceberg::{IcebergTableProvider, SnapshotSelector};
+use feast_iceberg::SnapshotSelector;
 
 use super::arguments::{Argument, arguments, literal};
 use crate::ops::{milliseconds, version};
@@ -122,11 +122,11 @@ fn at_version(
 ) -> Result<LogicalPlan> {
     let source = context.context_provider().get_table_source(table.clone())?;
     let provider = source_as_provider(&source)?;
-    let Some(iceberg) = provider.as_any().downcast_ref::<IcebergTableProvider>() else {
+    let Some(iceberg) = feast_iceberg::at_version(provider.as_ref(), at)? else {
         return plan_err!(
             "table {table} has no versions to choose from: expected a table of an Iceberg catalog"
         );
     };
-    let source = provider_as_source(Arc::new(iceberg.at(at)?));
+    let source = provider_as_source(iceberg);
     LogicalPlanBuilder::scan(table.clone(), source, None)?.build()
 }

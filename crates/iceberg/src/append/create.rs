@@ -49,11 +49,19 @@ impl PartitionBy {
         Self::new(column, Transform::Bucket(count))
     }
 
-    /// The field's name in the spec, as Iceberg's own writers choose it.
+    /// The field's name in the spec, as Iceberg's own writers choose it, in letters that manifests
+    /// can have in names.
     fn field_name(&self) -> String {
-        let column = &self.column;
+        let mut column: String = self
+            .column
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+            .collect();
+        if column.starts_with(|c: char| c.is_ascii_digit()) {
+            column.insert(0, '_');
+        }
         match self.transform {
-            Transform::Identity => column.clone(),
+            Transform::Identity => column,
             Transform::Bucket(_) => format!("{column}_bucket"),
             Transform::Truncate(_) => format!("{column}_trunc"),
             Transform::Void => format!("{column}_null"),

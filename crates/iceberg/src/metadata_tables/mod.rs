@@ -24,7 +24,9 @@ mod snapshots;
 mod table;
 #[cfg(test)]
 mod tests;
+mod version;
 mod work;
 
 pub use kind::MetadataTableKind;
 pub use table::IcebergMetadataTable;
+pub use version::at_version;

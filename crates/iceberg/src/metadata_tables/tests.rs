@@ -10,6 +10,7 @@ use arrow::util::pretty::pretty_format_batches;
 use datafusion::prelude::SessionContext;
 
 use super::{IcebergMetadataTable, MetadataTableKind};
+use crate::provider::tests::opened::folders;
 use crate::provider::{IcebergTableProvider, OpenOptions, SnapshotSelector};
 use crate::storage::TableStorage;
 
@@ -17,22 +18,24 @@ use crate::storage::TableStorage;
 /// and so on.
 async fn session(name: &str, at: SnapshotSelector) -> SessionContext {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/tables");
-    let folder = folder.join(name).join("table");
+    opened(&folder.join(name), at).await.unwrap()
+}
+
+async fn opened(folder: &Path, at: SnapshotSelector) -> datafusion::error::Result<SessionContext> {
+    let folder = folder.join("table");
     let options = OpenOptions {
         allow_moved_paths: true,
         ..OpenOptions::default()
     };
     let opened = IcebergTableProvider::open(folder.to_str().unwrap(), options);
-    let table = opened.await.unwrap().table().clone();
+    let table = opened.await?.table().clone();
     let context = SessionContext::new();
     for kind in MetadataTableKind::ALL {
         let storage = Arc::new(TableStorage::for_table(&table));
-        let shown = IcebergMetadataTable::try_new(table.clone(), storage, kind, &at).unwrap();
-        context
-            .register_table(format!("t_{kind}"), Arc::new(shown))
-            .unwrap();
+        let shown = IcebergMetadataTable::try_new(table.clone(), storage, kind, &at)?;
+        context.register_table(format!("t_{kind}"), Arc::new(shown))?;
     }
-    context
+    Ok(context)
 }
 
 async fn shown(context: &SessionContext, sql: &str) -> Vec<String> {
@@ -244,5 +247,37 @@ async fn a_table_without_snapshots_has_empty_ones() {
     for kind in MetadataTableKind::ALL {
         let sql = format!("SELECT * FROM t_{kind}");
         assert_eq!(shown(&context, &sql).await, Vec::<String>::new(), "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn every_table_has_all_of_them() {
+    for folder in folders() {
+        let context = match opened(&folder, SnapshotSelector::Current).await {
+            Ok(context) => context,
+            Err(error) => {
+                assert!(error.to_string().contains("not supported"), "{error}");
+                continue;
+            }
+        };
+        for kind in MetadataTableKind::ALL {
+            let all = context
+                .sql(&format!("SELECT * FROM t_{kind}"))
+                .await
+                .unwrap();
+            if let Err(error) = all.collect().await {
+                panic!("{kind} of {}: {error}", folder.display());
+            }
+        }
+        let files = "SELECT count(*), coalesce(sum(record_count), 0) FROM t_data_files";
+        let partitions =
+            "SELECT coalesce(sum(file_count), 0), coalesce(sum(record_count), 0) FROM t_partitions";
+        let files = shown(&context, files).await;
+        assert_eq!(
+            files,
+            shown(&context, partitions).await,
+            "{}",
+            folder.display()
+        );
     }
 }

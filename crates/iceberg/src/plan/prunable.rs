@@ -67,8 +67,8 @@ fn part(
         true => negation(predicate, schema)?,
         false => Arc::clone(predicate),
     };
-    let leaf = folded(leaf, schema);
     let leaf = not_distinct(&leaf).unwrap_or(leaf);
+    let leaf = folded(leaf, schema);
     match list_range(&leaf) {
         Some(range) => Some(joined(leaf, true, range)),
         None => Some(leaf),
@@ -180,35 +180,57 @@ fn plain_pattern(pattern: &Arc<dyn PhysicalExpr>) -> bool {
     text.is_some_and(|text| !text.contains('\\'))
 }
 
-/// Whether a greater value never becomes a smaller one by a cast.
+/// Whether bounds tell what a cast makes of values: it never makes a greater value a smaller one.
+/// Where DataFusion compares the value before the cast instead, it makes no two values one, either.
 fn keeps_order(from: &DataType, to: &DataType) -> bool {
     use DataType as T;
-    let number = |t: &T| t.is_integer() || t.is_floating() || t.is_decimal();
     let text = |t: &T| matches!(t, T::Utf8 | T::LargeUtf8 | T::Utf8View);
-    let bytes = |t: &T| {
-        matches!(
-            t,
-            T::Binary | T::LargeBinary | T::BinaryView | T::FixedSizeBinary(_)
-        )
-    };
-    let instant = |t: &T| match t {
-        T::Date32 | T::Date64 | T::Timestamp(_, None) => true,
-        T::Timestamp(_, Some(zone)) => is_utc(zone),
-        _ => false,
-    };
+    let bytes = |t: &T| matches!(t, T::Binary | T::LargeBinary | T::BinaryView);
+    let date = |t: &T| matches!(t, T::Date32 | T::Date64);
     let time = |t: &T| matches!(t, T::Time32(_) | T::Time64(_));
-    // Ticks, of which another zone has the same.
-    let ticks = |t: &T| matches!(t, T::Timestamp(_, Some(_)));
-    let counted = |t: &T| t.is_integer() || instant(t) || time(t);
-    from == to
-        || (number(from) && number(to))
-        || (text(from) && text(to))
-        || (bytes(from) && bytes(to))
-        || (instant(from) && instant(to))
-        || (time(from) && time(to))
-        || (ticks(from) && ticks(to))
-        || (from.is_integer() && counted(to) && !time(to))
-        || (counted(from) && *to == T::Int64)
+    if from == to || (text(from) && text(to)) || (bytes(from) && bytes(to)) {
+        return true;
+    }
+    match (from, to) {
+        (T::Timestamp(unit, zone), T::Timestamp(to_unit, to_zone)) => {
+            let zoned = zone.is_some() && to_zone.is_some();
+            to_unit >= unit && (zoned || (in_utc(zone) && in_utc(to_zone)))
+        }
+        (T::Timestamp(_, zone), other) | (other, T::Timestamp(_, zone)) if date(other) => {
+            in_utc(zone)
+        }
+        (T::Timestamp(..) | T::Date32 | T::Time64(_), T::Int64) => true,
+        (T::Int32 | T::Int64, T::Timestamp(..)) => true,
+        (from, to) if time(from) && time(to) => true,
+        (from, to) => match (digits(from), digits(to)) {
+            (Some(Digits::Scaled(from)), Some(Digits::Scaled(to))) => from <= to,
+            (Some(_), Some(_)) => true,
+            _ => false,
+        },
+    }
+}
+
+/// How a number is written.
+enum Digits {
+    /// With so many digits after the point.
+    Scaled(i8),
+    Floating,
+}
+
+fn digits(number: &DataType) -> Option<Digits> {
+    match number {
+        DataType::Decimal32(_, scale)
+        | DataType::Decimal64(_, scale)
+        | DataType::Decimal128(_, scale)
+        | DataType::Decimal256(_, scale) => Some(Digits::Scaled(*scale)),
+        number if number.is_integer() => Some(Digits::Scaled(0)),
+        number if number.is_floating() => Some(Digits::Floating),
+        _ => None,
+    }
+}
+
+fn in_utc(zone: &Option<Arc<str>>) -> bool {
+    zone.as_ref().is_none_or(|zone| is_utc(zone))
 }
 
 fn is_utc(zone: &str) -> bool {

@@ -16,7 +16,7 @@ mod schema;
 mod select;
 mod table;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use broken::BrokenTable;
 pub use catalog::IcebergCatalogProvider;

@@ -4,6 +4,8 @@
 //! Tables opened by their files, without a catalog.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use datafusion::error::Result as DataFusionResult;
@@ -25,9 +27,12 @@ use crate::storage::{
 
 /// The property of a moved table's `FileIO` that tells where its files are now.
 const MOVED_TO_PROPERTY: &str = "feast.moved-to";
+/// The property of a moved table's `FileIO` that tells how it was opened. It is no catalog's, since
+/// files are not where their locations say.
+const OPENED_PROPERTY: &str = "feast.opened";
 
 /// How a table is opened by its files.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct OpenOptions {
     /// Which snapshot is read.
     pub at: SnapshotSelector,
@@ -45,6 +50,18 @@ pub struct OpenOptions {
     pub caches: Arc<IcebergCaches>,
 }
 
+impl fmt::Debug for OpenOptions {
+    /// Values of properties may be secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenOptions")
+            .field("at", &self.at)
+            .field("allow_moved_paths", &self.allow_moved_paths)
+            .field("path_column", &self.path_column)
+            .field("properties", &self.properties.keys())
+            .finish_non_exhaustive()
+    }
+}
+
 impl IcebergTableProvider {
     /// The table at `location`: a metadata file (plain or compressed by gzip), or a table's
     /// directory, of which the newest metadata file is read. No catalog is asked.
@@ -58,22 +75,30 @@ impl IcebergTableProvider {
             storage,
             caches,
         } = options;
+        // Tells apart tables whose files are not read in the same way; properties may be secret.
+        let mut hasher = DefaultHasher::new();
+        properties.hash(&mut hasher);
+        let identity = format!("path@{:016x}", hasher.finish());
         let storage = storage.overlaid(&properties);
         let file = match is_metadata_file(location) {
             true => location.to_string(),
             false => newest(&storage, location).await?,
         };
         let file_io = FileIOBuilder::new(Arc::new(storage.clone()))
-            .with_prop(CATALOG_PROPERTY, "path")
+            .with_prop(CATALOG_PROPERTY, &identity)
             .build();
         let metadata = read_metadata(&file_io, &file).await.map_err(|error| {
-            let text = format!("table '{shown}': metadata file '{file}' cannot be read");
+            let text = match file == location {
+                true => format!("table '{shown}' cannot be read"),
+                false => format!("table '{shown}': metadata file '{file}' cannot be read"),
+            };
             Error::new(error.kind(), text).with_source(error)
         })?;
         let moved = MovedPaths::new(&file, &metadata);
         let file_io = match allow_moved_paths {
             true => FileIOBuilder::new(Arc::new(MovedStorageFactory::new(storage, &moved)))
                 .with_prop(MOVED_TO_PROPERTY, moved.found())
+                .with_prop(OPENED_PROPERTY, &identity)
                 .build(),
             false => file_io,
         };

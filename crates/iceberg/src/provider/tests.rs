@@ -20,7 +20,7 @@ use crate::append::{append, create_table};
 use crate::catalog::SqlCatalog;
 
 mod moved;
-mod opened;
+pub(crate) mod opened;
 
 async fn catalog(dir: &Path) -> SqlCatalog {
     let warehouse = dir.join("wh").display().to_string();
@@ -314,4 +314,36 @@ async fn a_listing_that_failed_is_told_by_the_next_call_that_can() {
     );
     assert!(third_pins.take_error().is_none(), "only the first is kept");
     assert!(first_pins.take_error().is_some() && second_pins.take_error().is_some());
+}
+
+#[tokio::test]
+async fn names_keep_their_case_and_letters() {
+    let dir = TempDir::new().unwrap();
+    let catalog = catalog(dir.path()).await;
+    let odd = NamespaceIdent::new("Größe".to_string());
+    catalog.create_namespace(&odd, HashMap::new()).await.unwrap();
+    for (at, name) in ["Tabelle ß", "tabelle ß", "表"].into_iter().enumerate() {
+        make(&catalog, &odd, name, &[at as i64]).await;
+    }
+    let context = session(&catalog);
+    for (name, found) in [("Tabelle ß", 0), ("tabelle ß", 1), ("表", 2)] {
+        let sql = format!("SELECT n FROM lake.\"Größe\".\"{name}\"");
+        assert_eq!(one(&context, &sql).await, Ok(found));
+        let sql = format!("SELECT record_count FROM lake.\"Größe\".\"{name}$files\"");
+        assert_eq!(one(&context, &sql).await, Ok(1));
+    }
+    let wrong = "SELECT n FROM lake.\"größe\".\"表\"";
+    assert!(one(&context, wrong).await.is_err());
+}
+
+#[tokio::test]
+async fn rows_with_their_files_take_no_rows() {
+    let dir = TempDir::new().unwrap();
+    let catalog = catalog(dir.path()).await;
+    make(&catalog, &shop(), "t", &[1, 2]).await;
+    let context = session(&catalog);
+    let paths = "SELECT count(*) FROM lake.shop.\"t$rows\" WHERE \"$path\" LIKE '%.parquet'";
+    assert_eq!(one(&context, paths).await, Ok(2));
+    let insert = "INSERT INTO lake.shop.\"t$rows\" SELECT 1, 'x'";
+    assert!(one(&context, insert).await.is_err());
 }

@@ -7,6 +7,7 @@
 //! it. In its first plan, those casts are the last thing before the insert; the optimizer then
 //! merges them with casts that the statement asks for, and nobody can tell them apart any more.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::common::config::ConfigOptions;
@@ -49,6 +50,7 @@ impl AnalyzerRule for CheckIcebergInsert {
                     return Ok(Transformed::no(LogicalPlan::Dml(dml)));
                 };
                 let input = check_casts(Arc::unwrap_or_clone(dml.input), table.table_name())?;
+                let input = check_all_values(input)?;
                 let target = provider_as_source(Arc::new(table.with_checked_casts()));
                 let checked = DmlStatement::new(dml.table_name, target, dml.op, Arc::new(input));
                 Ok(Transformed::new(
@@ -92,11 +94,37 @@ pub(crate) fn check_casts(input: LogicalPlan, table: &str) -> Result<LogicalPlan
         };
         checked.push(inner.alias(alias));
     }
-    let input = match Arc::unwrap_or_clone(input) {
-        LogicalPlan::Values(values) => LogicalPlan::Values(check_values(values)?),
-        other => other,
+    Projection::try_new(checked, input).map(LogicalPlan::Projection)
+}
+
+/// Rows of constants, wherever they are: DataFusion casts each of them to the types of the table's
+/// columns at once.
+fn check_all_values(input: LogicalPlan) -> Result<LogicalPlan> {
+    let names = match &input {
+        LogicalPlan::Projection(top) => names(top),
+        _ => HashMap::new(),
     };
-    Projection::try_new(checked, Arc::new(input)).map(LogicalPlan::Projection)
+    let checked = input.transform_down_with_subqueries(|node| match node {
+        LogicalPlan::Values(values) => {
+            let values = check_values(values, &names)?;
+            Ok(Transformed::yes(LogicalPlan::Values(values)))
+        }
+        other => Ok(Transformed::no(other)),
+    });
+    Ok(checked?.data)
+}
+
+/// The table's columns by those of rows that are right below.
+fn names(top: &Projection) -> HashMap<String, String> {
+    let values = top.expr.iter();
+    let named = values.filter_map(|value| match value {
+        Expr::Alias(alias) => match alias.expr.as_ref() {
+            Expr::Column(column) => Some((column.name.clone(), alias.name.clone())),
+            _ => None,
+        },
+        _ => None,
+    });
+    named.collect()
 }
 
 /// A cast of DataFusion's to the type of `column`.
@@ -138,7 +166,7 @@ fn is_constant(value: &Expr, input: &LogicalPlan) -> bool {
 }
 
 /// Rows of constants, cast to the columns' types already.
-fn check_values(values: Values) -> Result<Values> {
+fn check_values(values: Values, names: &HashMap<String, String>) -> Result<Values> {
     let Values { schema, values } = values;
     let nothing = DFSchema::empty();
     let mut checked = Vec::with_capacity(values.len());
@@ -150,7 +178,7 @@ fn check_values(values: Values) -> Result<Values> {
                     let from = cast.expr.get_type(&nothing)?;
                     match Loss::of(&from, &cast.data_type) {
                         Loss::Nothing => Expr::Cast(cast),
-                        _ => call(cast, field.name()),
+                        _ => call(cast, names.get(field.name()).unwrap_or(field.name())),
                     }
                 }
                 other => other,

@@ -15,6 +15,7 @@ use super::arrange::Arranged;
 use super::files::{Stop, write_files};
 use super::layout::Layout;
 use super::ledger::Ledger;
+use super::plan::in_context;
 use super::target::{Begun, Target};
 use crate::error::Error;
 
@@ -130,13 +131,7 @@ impl Job {
             .check(begun.table().metadata())
             .map_err(|error| self.about(error))?;
         let files = write_files(&self.arranged, &layout, ledger, stop, &self.context).await;
-        let files = files.map_err(|error| match error {
-            DataFusionError::External(cause) => match cause.downcast::<Error>() {
-                Ok(error) => self.about(*error),
-                Err(cause) => DataFusionError::External(cause),
-            },
-            other => other,
-        })?;
+        let files = files.map_err(|error| in_context(error, |error| self.named(error)))?;
         stop.check()?;
         Ok(files)
     }
@@ -151,12 +146,14 @@ impl Job {
     }
 
     fn about(&self, error: Error) -> DataFusionError {
+        self.named(error).into()
+    }
+
+    fn named(&self, error: Error) -> Error {
         let doing = match &self.target {
             Target::Append(..) => "insert into",
             Target::Create(_) => "create",
         };
-        error
-            .context(format_args!("{doing} table '{}'", self.table))
-            .into()
+        error.context(format_args!("{doing} table '{}'", self.table))
     }
 }

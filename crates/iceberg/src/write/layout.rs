@@ -49,6 +49,15 @@ impl Layout {
         let schema = Arc::clone(metadata.current_schema());
         let rows = Arc::clone(TableColumns::try_new(name, &schema)?.arrow());
         let spec = Arc::clone(metadata.default_partition_spec());
+        let odd = spec.fields().iter().find(|field| !is_avro_name(&field.name));
+        if let Some(field) = odd {
+            let text = format!(
+                "its partition field '{}' has a name that its manifests cannot have as it is: \
+                 writing it is not supported",
+                field.name
+            );
+            return Err(Error::new(ErrorKind::Unsupported, text));
+        }
         let order = metadata.default_sort_order();
         let parquet_schema = parquet_schema(&schema, &rows)?;
         Ok(Self {
@@ -65,6 +74,14 @@ impl Layout {
             spec,
         })
     }
+}
+
+/// Whether Avro allows a field of this name. Others have to be changed in manifests, which
+/// `iceberg` does not do.
+fn is_avro_name(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 /// Fails if files of a table with this metadata cannot be written as it wants them.

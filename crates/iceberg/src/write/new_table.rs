@@ -27,7 +27,7 @@ use super::check::check_casts;
 use super::exec::IcebergInsertExec;
 use super::job::Job;
 use super::layout::check_layout;
-use super::plan::required_values;
+use super::plan::{in_context, required_values};
 use super::storable::Columns;
 use super::table_shape::{TableShape, check_properties, take_version};
 use super::target::{NewTable, Target};
@@ -154,7 +154,9 @@ fn new_table(catalog: &IcebergCatalogProvider, definition: TableDefinition) -> R
     };
     let storable: Schema = columns.schema(&definition.schema)?;
     let schema = arrow_schema_to_schema_auto_assign_ids(&storable)?;
+    // With the ids of its fields: some catalogs make of it what they are sent.
     let spec = partition_spec(&schema, &definition.partition_by)?;
+    let spec = spec.bind(schema.clone())?.into_unbound();
     Ok(NewTable {
         catalog: catalog.write_catalog(),
         catalog_name: catalog.name().to_string(),
@@ -203,7 +205,8 @@ impl TableProvider for NewIcebergTable {
     ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
         let about = |error: Error| error.context(format_args!("create table '{}'", self.name));
         required_values(&input, &self.columns).map_err(about)?;
-        let arranged = arrange(&self.new.shape.metadata().map_err(about)?, input)?;
+        let arranged = arrange(&self.new.shape.metadata().map_err(about)?, input);
+        let arranged = arranged.map_err(|error| in_context(error, about))?;
         let target = Target::Create(Box::new(self.new.clone()));
         let name = Arc::clone(&self.name);
         Ok(Arc::new(IcebergInsertExec::new(name, target, arranged)))

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::catalog::Session;
-use datafusion::error::Result as DataFusionResult;
+use datafusion::error::{DataFusionError, Result as DataFusionResult};
 use datafusion::logical_expr::dml::InsertOp;
 use datafusion::physical_expr::expressions::{CastExpr, Literal};
 use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
@@ -49,7 +49,8 @@ impl InsertInto<'_> {
             false => with_exact_casts(input, self.columns, session)?,
         };
         required_values(&input, self.columns).map_err(about)?;
-        let arranged = arrange(self.table.metadata(), input)?;
+        let arranged = arrange(self.table.metadata(), input);
+        let arranged = arranged.map_err(|error| in_context(error, about))?;
         let target = Target::Append(catalog.clone(), self.table.clone());
         Ok(Arc::new(IcebergInsertExec::new(
             self.name.into(),
@@ -81,6 +82,20 @@ impl InsertInto<'_> {
         Layout::try_new(self.table)?;
         check_schema(rows, self.columns)?;
         Ok(catalog)
+    }
+}
+
+/// `error` with context, if it is one of this crate.
+pub(super) fn in_context(
+    error: DataFusionError,
+    about: impl Fn(Error) -> Error,
+) -> DataFusionError {
+    match error {
+        DataFusionError::External(cause) => match cause.downcast::<Error>() {
+            Ok(error) => about(*error).into(),
+            Err(cause) => DataFusionError::External(cause),
+        },
+        other => other,
     }
 }
 

@@ -150,10 +150,9 @@ fn part(asked: Option<&GetRange>, size: u64) -> Result<Range<u64>> {
         Some(GetRange::Suffix(length)) => size.saturating_sub(*length)..size,
     };
     match range.start > range.end {
-        true => Err(failed(
-            path,
-            &format!("the range {asked:?} is beyond {size} bytes"),
-        )),
+        true => Err(failed(&format!(
+            "the range {asked:?} is beyond {size} bytes"
+        ))),
         false => Ok(range),
     }
 }

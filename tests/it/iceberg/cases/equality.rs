@@ -18,7 +18,11 @@ async fn null_is_equal_to_null() {
     check(&table, 4, &["SELECT name FROM $t WHERE id IS NULL"]).await;
     delete_equal(&mut table, &[1], vec![vec![Datum::Null]]);
     check(&table, 3, &["SELECT name FROM $t WHERE id IS NULL"]).await;
-    delete_equal(&mut table, &[1, 2], vec![vec![int(4), Datum::Null], vec![int(0), Datum::Null]]);
+    delete_equal(
+        &mut table,
+        &[1, 2],
+        vec![vec![int(4), Datum::Null], vec![int(0), Datum::Null]],
+    );
     check(&table, 2, &["SELECT id FROM $t"]).await;
 }
 
@@ -72,8 +76,21 @@ async fn sets_of_ids_are_apart() {
     append(&mut table, rows(0..6));
     delete_equal(&mut table, &[1], vec![vec![int(0)], vec![int(1)]]);
     delete_equal(&mut table, &[2], vec![vec![text("n1")], vec![text("n2")]]);
-    delete_equal(&mut table, &[2, 1], vec![vec![text("n3"), int(3)], vec![text("n4"), int(5)]]);
-    check(&table, 2, &["SELECT id FROM $t", "SELECT name FROM $t", "SELECT 1 FROM $t"]).await;
+    delete_equal(
+        &mut table,
+        &[2, 1],
+        vec![vec![text("n3"), int(3)], vec![text("n4"), int(5)]],
+    );
+    check(
+        &table,
+        2,
+        &[
+            "SELECT id FROM $t",
+            "SELECT name FROM $t",
+            "SELECT 1 FROM $t",
+        ],
+    )
+    .await;
 }
 
 /// The key is dropped after the delete; old rows stay deleted by what they hold.
@@ -102,7 +119,9 @@ async fn only_older_rows_are_deleted() {
     append(&mut table, rows(0..3));
     let again = new_data(&table, rows([1]));
     let again = table.data_file(&again).unwrap();
-    let deletes = table.equality_deletes(&new_equality(&[1], vec![vec![int(1)]])).unwrap();
+    let deletes = table
+        .equality_deletes(&new_equality(&[1], vec![vec![int(1)]]))
+        .unwrap();
     commit(&mut table, vec![again, deletes]);
     append(&mut table, rows([1]));
     check(&table, 4, &["SELECT count(*) FROM $t WHERE id = 1"]).await;
@@ -194,7 +213,10 @@ async fn floats_are_equal_bit_by_bit() {
     };
     let mut table = TableMaker::new("s3://bucket/floats", 2, schema, unpartitioned());
     let values = [0.0, -0.0, f64::NAN, 1.0];
-    append(&mut table, values.iter().map(|x| vec![Datum::Double(*x)]).collect());
+    append(
+        &mut table,
+        values.iter().map(|x| vec![Datum::Double(*x)]).collect(),
+    );
     delete_equal(&mut table, &[1], vec![vec![Datum::Double(-0.0)]]);
     check(&table, 3, &[]).await;
     delete_equal(&mut table, &[1], vec![vec![Datum::Double(f64::NAN)]]);

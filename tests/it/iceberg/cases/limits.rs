@@ -26,7 +26,10 @@ async fn a_limit_forgets_no_vector() {
 async fn a_limit_forgets_no_position_delete() {
     let mut table = people(2);
     let path = append(&mut table, rows(0..12)).path.clone();
-    delete_positions(&mut table, vec![(path.clone(), 0), (path.clone(), 1), (path, 10)]);
+    delete_positions(
+        &mut table,
+        vec![(path.clone(), 0), (path.clone(), 1), (path, 10)],
+    );
     check(&table, 9, &QUERIES).await;
 }
 
@@ -34,10 +37,19 @@ async fn a_limit_forgets_no_position_delete() {
 async fn a_limit_forgets_no_equality_delete() {
     let mut table = people(2);
     append(&mut table, rows(0..12));
-    delete_equal(&mut table, &[1], vec![vec![int(0)], vec![int(1)], vec![int(10)]]);
+    delete_equal(
+        &mut table,
+        &[1],
+        vec![vec![int(0)], vec![int(1)], vec![int(10)]],
+    );
     check(&table, 9, &QUERIES).await;
     // The key is in none of these.
-    check(&table, 9, &["SELECT count(name) FROM (SELECT name FROM $t LIMIT 9)"]).await;
+    check(
+        &table,
+        9,
+        &["SELECT count(name) FROM (SELECT name FROM $t LIMIT 9)"],
+    )
+    .await;
 }
 
 /// A file with deletes and one without give a limit its rows together.

@@ -15,7 +15,8 @@ fn altered(table: &TableMaker, change: impl Fn(&mut Json)) -> MadeTable {
     let mut made = table.finish();
     let mut json = table.metadata_json();
     change(&mut json);
-    made.files.insert(made.metadata.clone(), json.to_string().into());
+    made.files
+        .insert(made.metadata.clone(), json.to_string().into());
     made
 }
 
@@ -25,7 +26,7 @@ async fn count(made: &MadeTable) -> Result<usize, String> {
     register(&feast, &opened, SnapshotSelector::Current)?;
     let mut counts = Vec::new();
     for setting in SETTINGS {
-        setting.apply(&feast).await?;
+        setting.apply(&feast)?;
         let found = answer(&feast, "SELECT * FROM t").await?;
         counts.push(found.iter().map(arrow::array::RecordBatch::num_rows).sum());
     }
@@ -91,7 +92,10 @@ async fn manifests_may_be_listed_in_the_metadata() {
     });
     let moved = |location: &str| location.replacen("s3://bucket", &root.display().to_string(), 1);
     let files = std::mem::take(&mut made.files);
-    made.files = files.into_iter().map(|(at, bytes)| (moved(&at), bytes)).collect();
+    made.files = files
+        .into_iter()
+        .map(|(at, bytes)| (moved(&at), bytes))
+        .collect();
     made.metadata = moved(&made.metadata);
     made.write().unwrap();
     assert_eq!(opened(&made.metadata).await.unwrap(), 5);
@@ -143,7 +147,15 @@ async fn manifests_may_lack_their_schema() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_may_have_no_rows() {
     let never = people(2);
-    check(&never, 0, &["SELECT max(id) FROM $t", "SELECT id FROM $t ORDER BY id LIMIT 1"]).await;
+    check(
+        &never,
+        0,
+        &[
+            "SELECT max(id) FROM $t",
+            "SELECT id FROM $t ORDER BY id LIMIT 1",
+        ],
+    )
+    .await;
     let mut empty = people(2);
     append(&mut empty, Vec::new());
     check(&empty, 0, &["SELECT max(id) FROM $t WHERE id > 3"]).await;
@@ -167,7 +179,7 @@ async fn tables_in_two_buckets_are_two_tables() {
         replace(&feast, bucket, provider).unwrap();
     }
     for setting in SETTINGS {
-        setting.apply(&feast).await.unwrap();
+        setting.apply(&feast).unwrap();
         for (bucket, first) in [("one", 1), ("two", 6), ("one", 1)] {
             let sql = format!("SELECT name FROM {bucket} WHERE id = {first}");
             let found = answer(&feast, &sql).await.unwrap();

@@ -12,7 +12,9 @@ async fn paths_may_be_spelled_in_another_way() {
     for scheme in ["s3a://", "s3n://", "s3://"] {
         for bounds in [true, false] {
             let mut table = people(2);
-            let path = append(&mut table, rows(0..5)).path.replacen("s3://", scheme, 1);
+            let path = append(&mut table, rows(0..5))
+                .path
+                .replacen("s3://", scheme, 1);
             let file = NewPositions {
                 bounds,
                 ..new_positions(vec![(path, 3)])
@@ -27,7 +29,9 @@ async fn paths_may_be_spelled_in_another_way() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_referenced_file_may_be_spelled_in_another_way() {
     let mut table = people(2);
-    let path = append(&mut table, rows(0..5)).path.replacen("s3://", "s3a://", 1);
+    let path = append(&mut table, rows(0..5))
+        .path
+        .replacen("s3://", "s3a://", 1);
     let file = NewPositions {
         referenced: Some(path.clone()),
         ..new_positions(vec![(path, 3)])
@@ -41,7 +45,10 @@ async fn the_referenced_file_may_be_spelled_in_another_way() {
 async fn a_position_may_be_there_twice_or_beyond_the_end() {
     let mut table = people(2);
     let path = append(&mut table, rows(0..5)).path.clone();
-    delete_positions(&mut table, vec![(path.clone(), 1), (path.clone(), 1), (path.clone(), 7)]);
+    delete_positions(
+        &mut table,
+        vec![(path.clone(), 1), (path.clone(), 1), (path.clone(), 7)],
+    );
     delete_positions(&mut table, vec![(path.clone(), 1), (path, i64::MAX)]);
     check(&table, 4, &["SELECT count(*) FROM $t WHERE id > -1"]).await;
 }
@@ -66,7 +73,10 @@ async fn deletes_of_files_that_are_gone_delete_nothing() {
 async fn a_vector_replaces_position_deletes() {
     let mut table = people(2);
     let file = append(&mut table, rows(0..5));
-    delete_positions(&mut table, vec![(file.path.clone(), 0), (file.path.clone(), 1)]);
+    delete_positions(
+        &mut table,
+        vec![(file.path.clone(), 0), (file.path.clone(), 1)],
+    );
     table.upgrade(3);
     delete_vector(&mut table, &file, &[1, 2]);
     check(&table, 3, &["SELECT id FROM $t WHERE id < 2"]).await;
@@ -76,13 +86,20 @@ async fn a_vector_replaces_position_deletes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn vectors_of_several_files_are_in_one_file() {
     let mut table = people(3);
-    let files: Vec<_> = (0..3).map(|at| append(&mut table, rows(at * 5..at * 5 + 5))).collect();
+    let files: Vec<_> = (0..3)
+        .map(|at| append(&mut table, rows(at * 5..at * 5 + 5)))
+        .collect();
     let vectors = [(Arc::clone(&files[0]), [0, 4].into_iter().collect()), {
         (Arc::clone(&files[2]), [1].into_iter().collect())
     }];
     let made = table.deletion_vectors(&vectors).unwrap();
     commit(&mut table, made);
-    check(&table, 12, &["SELECT id FROM $t WHERE id IN (0, 4, 11, 12)"]).await;
+    check(
+        &table,
+        12,
+        &["SELECT id FROM $t WHERE id IN (0, 4, 11, 12)"],
+    )
+    .await;
 }
 
 /// Row groups hold two rows.
@@ -106,7 +123,10 @@ async fn deletes_fall_anywhere_in_a_file() {
         let deleted = positions.iter().map(|at| (path.clone(), *at as i64));
         delete_positions(&mut files, deleted.collect());
         for table in [vectors, files] {
-            let queries = ["SELECT id FROM $t WHERE id >= 4", "SELECT name FROM $t WHERE id = 9"];
+            let queries = [
+                "SELECT id FROM $t WHERE id >= 4",
+                "SELECT name FROM $t WHERE id = 9",
+            ];
             check(&table, 10 - positions.len(), &queries).await;
         }
     }

@@ -51,7 +51,12 @@ async fn columns_are_reordered() {
     fields.swap(0, 1);
     fields[0].name = "z".to_owned();
     table.set_columns(fields);
-    check(&table, 1, &["SELECT z FROM $t WHERE z > 1", "SELECT a, z FROM $t"]).await;
+    check(
+        &table,
+        1,
+        &["SELECT z FROM $t WHERE z > 1", "SELECT a, z FROM $t"],
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,9 +67,22 @@ async fn all_columns_are_dropped_and_added_again() {
         field.id = 10 + at as i32;
     }
     table.set_columns(fields);
-    check(&table, 1, &["SELECT a FROM $t WHERE a IS NULL", "SELECT b FROM $t"]).await;
+    check(
+        &table,
+        1,
+        &["SELECT a FROM $t WHERE a IS NULL", "SELECT b FROM $t"],
+    )
+    .await;
     append(&mut table, vec![vec![int(1), Datum::Null, int(3)]]);
-    check(&table, 2, &["SELECT count(a), count(b) FROM $t", "SELECT c FROM $t WHERE a = 1"]).await;
+    check(
+        &table,
+        2,
+        &[
+            "SELECT count(a), count(b) FROM $t",
+            "SELECT c FROM $t WHERE a = 1",
+        ],
+    )
+    .await;
 }
 
 /// The snapshot's columns when its id is asked for, the table's for the newest.
@@ -98,10 +116,14 @@ fn nested() -> TableMaker {
             Field::optional(11, "y", Type::Int),
         ]
     };
-    let element = Field::optional(20, "element", Type::Struct(vec![
-        Field::optional(21, "x", Type::Int),
-        Field::optional(22, "y", Type::Int),
-    ]));
+    let element = Field::optional(
+        20,
+        "element",
+        Type::Struct(vec![
+            Field::optional(21, "x", Type::Int),
+            Field::optional(22, "y", Type::Int),
+        ]),
+    );
     let schema = Schema {
         id: 0,
         fields: vec![
@@ -111,10 +133,16 @@ fn nested() -> TableMaker {
     };
     let mut table = TableMaker::new("s3://bucket/inside", 2, schema, unpartitioned());
     let pair = |a, b, x, y| Datum::Struct(vec![(a, int(x)), (b, int(y))]);
-    append(&mut table, vec![
-        vec![pair(10, 11, 1, 2), Datum::List(vec![pair(21, 22, 3, 4), Datum::Null])],
-        vec![Datum::Null, Datum::List(Vec::new())],
-    ]);
+    append(
+        &mut table,
+        vec![
+            vec![
+                pair(10, 11, 1, 2),
+                Datum::List(vec![pair(21, 22, 3, 4), Datum::Null]),
+            ],
+            vec![Datum::Null, Datum::List(Vec::new())],
+        ],
+    );
     table
 }
 
@@ -185,5 +213,13 @@ async fn columns_of_every_type_may_be_missing_in_old_files() {
         fields.push(Field::optional(40 + at as i32, format!("c{at}"), ty));
     }
     table.set_columns(fields);
-    check(&table, 1, &["SELECT c6, c7, c8 FROM $t", "SELECT a FROM $t WHERE c1 IS NULL"]).await;
+    check(
+        &table,
+        1,
+        &[
+            "SELECT c6, c7, c8 FROM $t",
+            "SELECT a FROM $t WHERE c1 IS NULL",
+        ],
+    )
+    .await;
 }

@@ -23,7 +23,11 @@ async fn aggregates_know_of_deletes() {
     delete_positions(&mut positions, vec![(path.clone(), 1), (path, 1)]);
     check(&positions, 5, &AGGREGATES).await;
     let mut equal = clean.clone();
-    delete_equal(&mut equal, &[1], vec![vec![int(0)], vec![int(5)], vec![int(99)]]);
+    delete_equal(
+        &mut equal,
+        &[1],
+        vec![vec![int(0)], vec![int(5)], vec![int(99)]],
+    );
     check(&equal, 4, &AGGREGATES).await;
     let mut vectors = clean;
     vectors.upgrade(3);
@@ -39,7 +43,10 @@ fn floats(values: &[&[f64]]) -> TableMaker {
     };
     let mut table = TableMaker::new("s3://bucket/nan", 2, schema, unpartitioned());
     for file in values {
-        append(&mut table, file.iter().map(|x| vec![Datum::Double(*x)]).collect());
+        append(
+            &mut table,
+            file.iter().map(|x| vec![Datum::Double(*x)]).collect(),
+        );
     }
     table
 }
@@ -63,7 +70,14 @@ async fn bounds_know_nothing_of_nan() {
 #[tokio::test(flavor = "multi_thread")]
 async fn bounds_of_cut_text_are_wider() {
     let mut table = people(2);
-    let words = ["aaaa", "aab", "b", "\u{10ffff}\u{10ffff}", "\u{d7ff}z", "aa"];
+    let words = [
+        "aaaa",
+        "aab",
+        "b",
+        "\u{10ffff}\u{10ffff}",
+        "\u{d7ff}z",
+        "aa",
+    ];
     for (id, word) in words.into_iter().enumerate() {
         let new = NewData {
             metrics: MetricsMode::Truncated(2),
@@ -86,7 +100,11 @@ async fn bounds_of_cut_text_are_wider() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_may_be_said_of_a_file() {
-    for metrics in [MetricsMode::None, MetricsMode::Counts, MetricsMode::BoundsOnly] {
+    for metrics in [
+        MetricsMode::None,
+        MetricsMode::Counts,
+        MetricsMode::BoundsOnly,
+    ] {
         let mut table = people(2);
         for ids in [0..3, 3..6] {
             let mut written = rows(ids);
@@ -118,10 +136,13 @@ async fn pruned_files(table: &TableMaker, sql: &str) -> String {
         ..Setting::AUTO
     }
     .apply(&feast)
-    .await
     .unwrap();
-    let plan = answer(&feast, &format!("EXPLAIN ANALYZE {sql}")).await.unwrap();
-    arrow::util::pretty::pretty_format_batches(&plan).unwrap().to_string()
+    let plan = answer(&feast, &format!("EXPLAIN ANALYZE {sql}"))
+        .await
+        .unwrap();
+    arrow::util::pretty::pretty_format_batches(&plan)
+        .unwrap()
+        .to_string()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -132,8 +153,19 @@ async fn filters_that_come_while_running_prune_files() {
     }
     let join = "SELECT t.id FROM t JOIN (VALUES (31), (32)) AS v(id) ON t.id = v.id";
     let plan = pruned_files(&table, join).await;
-    let pruned = ["4 total → 1 matched", "3 files pruned", "files_ranges_pruned_statistics=3"];
+    let pruned = [
+        "4 total → 1 matched",
+        "3 files pruned",
+        "files_ranges_pruned_statistics=3",
+    ];
     assert!(pruned.iter().any(|told| plan.contains(told)), "{plan}");
-    check(&table, 40, &["SELECT id FROM $t ORDER BY id LIMIT 3", "SELECT id FROM $t ORDER BY id DESC LIMIT 3"])
-        .await;
+    check(
+        &table,
+        40,
+        &[
+            "SELECT id FROM $t ORDER BY id LIMIT 3",
+            "SELECT id FROM $t ORDER BY id DESC LIMIT 3",
+        ],
+    )
+    .await;
 }

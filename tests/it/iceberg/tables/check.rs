@@ -52,7 +52,7 @@ pub(super) async fn check(lake: &Lake, name: &str, folder: &Path) -> Result<Outc
     for way in ways {
         for (at, setting) in SETTINGS.into_iter().enumerate() {
             let about = |reason: String| format!("{way} with {setting:?}: {reason}");
-            setting.apply(&feast).await.map_err(about)?;
+            setting.apply(&feast).map_err(about)?;
             match current(&feast, &way, &expected).await {
                 Ok(()) => {}
                 Err(Failure::Refused(reason)) => refused.push(reason),

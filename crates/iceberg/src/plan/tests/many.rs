@@ -17,7 +17,7 @@ use iceberg::table::Table;
 use super::super::entry_columns::EntryColumns;
 use super::super::manifests::{DataManifest, FromManifest, Loaded, list_manifests, load_manifests};
 use super::super::select::{Selection, select_files};
-use crate::cache::{CacheKind, IcebergCaches};
+use crate::cache::{CacheKind, IcebergCaches, Weigh};
 use crate::schema::TableColumns;
 use crate::storage::TableStorage;
 
@@ -126,26 +126,29 @@ async fn manifests_are_read_once_and_chosen_from() {
     assert_eq!((after.misses, after.hits), (20, before.hits + 20));
 }
 
+/// The memory of this process, where the system tells.
+fn resident() -> u64 {
+    let pages = std::fs::read_to_string("/proc/self/statm").ok();
+    let pages = pages.and_then(|text| text.split(' ').nth(1)?.parse::<u64>().ok());
+    pages.unwrap_or_default() * 4096
+}
+
 /// Prints how long each step takes; the numbers of a debug build compare with each other only.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "measures, for people to read"]
 async fn planning_times() {
     let many = Many::new(ManyFiles::default()).await;
     let time = |what: &str, start: Instant| println!("{what}: {:?}", start.elapsed());
-    let start = Instant::now();
-    let objects: Vec<Loaded<Manifest>> = many.load().await;
-    time("100,000 entries as objects", start);
-    drop(objects);
     let usage = |what: &str| {
         let bytes: u64 = many.caches().usage().iter().map(|u| u.bytes).sum();
         println!("{what}: {} MiB kept", bytes >> 20);
     };
-    usage("objects");
-    many.caches().clear();
+    let before = resident();
     let start = Instant::now();
     let columns: Vec<Loaded<EntryColumns>> = many.load().await;
     time("100,000 entries by columns", start);
     usage("columns");
+    println!("the process grew by {} MiB", resident().saturating_sub(before) >> 20);
     let start = Instant::now();
     let warm: Vec<DataManifest> = many.load().await;
     time("again", start);
@@ -170,4 +173,14 @@ async fn planning_times() {
         }
     }
     time("1,000 entries as objects from columns", start);
+    let before = resident();
+    let start = Instant::now();
+    let objects: Vec<Loaded<Manifest>> = many.load().await;
+    time("100,000 entries as objects", start);
+    let weight: usize = objects.iter().map(|m| m.manifest.weight()).sum();
+    println!(
+        "they weigh {} MiB, the process grew by {} MiB",
+        weight >> 20,
+        resident().saturating_sub(before) >> 20
+    );
 }

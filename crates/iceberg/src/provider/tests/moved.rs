@@ -385,3 +385,36 @@ async fn a_wrong_version_names_the_nearest() {
     assert_eq!(main.snapshot_id(), None);
     assert!(never.at(SnapshotSelector::Ref("x".to_string())).is_err());
 }
+
+#[tokio::test]
+async fn a_table_with_branches_only_is_empty_but_for_them() {
+    let dir = TempDir::new().unwrap();
+    copy(&fixture("pyicebergwrite_cow_v2"), dir.path());
+    let file = newest(dir.path());
+    changed(&file, |m| {
+        m["current-snapshot-id"] = json!(-1);
+        m["refs"].as_object_mut().unwrap().remove("main");
+    });
+    let opened = open(dir.path(), true).await.unwrap();
+    let branch = opened.at(SnapshotSelector::Ref("br".to_string())).unwrap();
+    assert_eq!(count(branch).await.unwrap(), 46);
+    assert_eq!(opened.snapshot_id(), None);
+    assert_eq!(count(opened).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn secrets_are_not_shown() {
+    let options = OpenOptions {
+        properties: [("s3.secret-access-key".to_string(), "hush".to_string())].into(),
+        ..OpenOptions::default()
+    };
+    assert!(!format!("{options:?}").contains("hush"));
+    let table = fixture("spark_part_year");
+    let options = OpenOptions {
+        allow_moved_paths: true,
+        ..options
+    };
+    let opened = IcebergTableProvider::open(table.to_str().unwrap(), options);
+    let shown = format!("{:?}", opened.await.unwrap());
+    assert!(!shown.contains("hush"), "{shown}");
+}

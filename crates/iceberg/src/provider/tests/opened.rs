@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind};
 use crate::provider::{IcebergTableProvider, OpenOptions, SnapshotSelector};
 
 /// The tables that are with the sources, and those in the folder that `ICEBERG_TABLES` names.
-fn folders() -> Vec<PathBuf> {
+pub(crate) fn folders() -> Vec<PathBuf> {
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/tables");
     let more = std::env::var_os("ICEBERG_TABLES").map(PathBuf::from);
     let mut found = Vec::new();
@@ -156,4 +156,46 @@ async fn branches_and_tags_have_their_rows() {
         }
     }
     assert!(seen > 2);
+}
+
+#[tokio::test]
+async fn an_instant_selects_what_the_log_says() {
+    let mut checked = 0;
+    for folder in folders() {
+        let expected = expected(&folder);
+        let file = folder
+            .join("table")
+            .join(expected["metadata_file"].as_str().unwrap());
+        let opened = IcebergTableProvider::open(file.to_str().unwrap(), moved(Default::default()));
+        let Ok(opened) = opened.await else { continue };
+        let metadata = opened.table().metadata();
+        let log: Vec<_> = metadata
+            .history()
+            .iter()
+            .map(|e| (e.timestamp_ms(), e.snapshot_id))
+            .collect();
+        for (at, (since, id)) in log.iter().enumerate() {
+            if metadata.snapshot_by_id(*id).is_none() {
+                let error = opened.at(SnapshotSelector::Timestamp(*since)).unwrap_err();
+                assert!(error.to_string().contains("has no snapshot"), "{error}");
+                continue;
+            }
+            let until = log.get(at + 1).map_or(since + 1_000, |(next, _)| next - 1);
+            for instant in [*since, until]
+                .into_iter()
+                .filter(|instant| instant >= since)
+            {
+                let found = opened.at(SnapshotSelector::Timestamp(instant)).unwrap();
+                let later = log.iter().rev().find(|(from, _)| *from <= instant);
+                assert_eq!(
+                    found.snapshot_id(),
+                    later.map(|(_, id)| *id),
+                    "{}",
+                    folder.display()
+                );
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 50, "{checked}");
 }

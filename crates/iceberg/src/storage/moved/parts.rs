@@ -6,13 +6,21 @@
 use crate::storage::location::split_scheme;
 
 /// A location in names.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Parts<'a> {
     /// What the names are below: `/` for a path of any file system, empty for a relative one, else
     /// scheme and bucket.
     pub(super) root: String,
     /// The names, each with where it ends in the location.
     pub(super) names: Vec<(&'a str, usize)>,
+}
+
+impl Parts<'_> {
+    /// Whether both are the same place.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let names = self.names.iter().map(|(name, _)| name);
+        self.root == other.root && names.eq(other.names.iter().map(|(name, _)| name))
+    }
 }
 
 /// `location` in names. `file:/x`, `file:///x`, `hdfs://host/x` and `/x` are alike, and so are

@@ -7,6 +7,7 @@ use iceberg::spec::TableMetadata;
 use serde::{Deserialize, Serialize};
 
 use super::parts::{Parts, below, join, last, parent, parts, without_common_end};
+use crate::storage::location::split_scheme;
 
 /// The folder for metadata files in a table's directory, unless a property says otherwise.
 const METADATA: &str = "metadata";
@@ -79,7 +80,13 @@ impl MovedPaths {
 
     /// Whether the table was found elsewhere than its metadata says.
     pub(crate) fn is_moved(&self) -> bool {
-        parts(&self.found) != parts(&self.recorded)
+        let is_local = |location: &str| match split_scheme(location) {
+            Some((scheme, _)) => scheme.eq_ignore_ascii_case("file"),
+            None => true,
+        };
+        let elsewhere = is_local(&self.found) && !is_local(&self.recorded);
+        let (found, recorded) = (parts(&self.found), parts(&self.recorded));
+        elsewhere || !found.is_same(&recorded)
     }
 
     /// Where a file of the table's directory is now; None for files that were outside of it.

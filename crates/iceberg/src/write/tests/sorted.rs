@@ -91,13 +91,13 @@ async fn every_file_of_a_partition_is_in_order() {
         .build();
     let made = Made {
         spec,
-        properties: &[("write.target-file-size-bytes", "20000")],
+        properties: &[("write.target-file-size-bytes", "100000")],
         ..made(by_k)
     };
     lake.make(made).await;
     let plan = lake.rows(&format!("EXPLAIN {INSERT}")).await.join("\n");
     assert!(plan.contains("partitioned_by=[bucket(5, id)], sorted_by=[k ASC NULLS LAST]"), "{plan}");
-    lake.sql(INSERT).await;
+    lake.sql(&INSERT.replace("20000", "200000")).await;
     let files = lake.data_files("t").await;
     assert!(files.len() > 10, "{} files", files.len());
     for file in &files {
@@ -107,10 +107,10 @@ async fn every_file_of_a_partition_is_in_order() {
         assert_eq!(file.sort_order_id(), Some(1));
     }
     let total: u64 = files.iter().map(|file| file.record_count()).sum();
-    assert_eq!(total, 20_000);
+    assert_eq!(total, 200_000);
     let found = lake.rows("SELECT count(*), count(DISTINCT id), sum(k) FROM lake.shop.t").await;
-    let expected = "SELECT 20000, 20000, sum(CASE WHEN value % 10 = 0 THEN NULL ELSE value * 7919 % 1000 END)
-        FROM generate_series(1, 20000)";
+    let expected = "SELECT 200000, 200000, sum(CASE WHEN value % 10 = 0 THEN NULL ELSE value * 7919 % 1000 END)
+        FROM generate_series(1, 200000)";
     assert_eq!(found, lake.rows(expected).await);
 }
 
@@ -119,16 +119,16 @@ async fn sorting_spills_when_memory_is_short() {
     let config = SessionConfig::new()
         .with_target_partitions(2)
         .with_sort_spill_reservation_bytes(256 * 1024);
-    let lake = Lake::with(config, Some(24 * 1024 * 1024)).await;
+    let lake = Lake::with(config, Some(48 * 1024 * 1024)).await;
     let by_s = order(&[(3, Transform::Identity, SortDirection::Ascending, NullOrder::First)]);
     lake.make(made(by_s)).await;
     lake.sql(
         "INSERT INTO lake.shop.t SELECT value, value % 1000,
-         md5(CAST(value AS VARCHAR)) || md5(CAST(value + 1 AS VARCHAR)) FROM generate_series(1, 400000)",
+         md5(CAST(value AS VARCHAR)) || md5(CAST(value + 1 AS VARCHAR)) FROM generate_series(1, 600000)",
     )
     .await;
     let found = lake.rows("SELECT count(*), sum(id), sum(k) FROM lake.shop.t").await;
-    assert_eq!(found, ["400000 80000200000 199800000"]);
+    assert_eq!(found, ["600000 180000300000 299700000"]);
 }
 
 #[tokio::test]
