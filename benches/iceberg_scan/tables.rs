@@ -18,7 +18,7 @@ use iceberg::spec::{
     TableMetadata,
 };
 use iceberg::table::Table;
-use iceberg::{Catalog, NamespaceIdent, TableIdent};
+use iceberg::{NamespaceIdent, TableIdent};
 use parquet::arrow::ArrowWriter;
 use rand::rngs::StdRng;
 use rand::seq::index::sample;
@@ -233,7 +233,7 @@ impl Made<'_> {
                     "data/eq.parquet",
                     vec![("id", 1, Arc::new(ids) as ArrayRef)],
                 );
-                let file = described(DataContentType::EqualityDeletes, path, count, size);
+                let mut file = described(DataContentType::EqualityDeletes, path, count, size);
                 vec![file.equality_ids(Some(vec![1])).build().unwrap()]
             }
         }

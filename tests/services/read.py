@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright the datafusion-feast authors
 
-"""Reads a table that the tests wrote, as others see it, and prints JSON.
+"""Reads a table that the tests wrote, as others see it: the request of `peers.py` is
 
-    read.py LAKE NAMESPACE TABLE
+    read LAKE NAMESPACE TABLE
+
+and the answer has
 
 - `pyiceberg`, `duckdb`: columns and rows, as text and sorted;
 - `partitioning`: the partition fields, `name: transform(column)`; `sorting` likewise;
 - `partitions`: the partition of each data file as text, sorted, without doubles;
-- `files`: how many data files; `codecs`: the compression codecs in them;
+- `files`: how many data files; `ordered_files`: how many say that they are sorted;
+- `codecs`: the compression codecs in them;
 - `snapshots`: the operations of the snapshots, in order;
 - `wrong`: what is wrong with the data files: rows outside their file's partition or not in the
   table's order, counts, sizes and bounds in the manifest that the file does not have.
 """
-
-import json
-import sys
 
 import pyarrow.parquet as pq
 from pyiceberg.conversions import from_bytes
@@ -153,8 +153,7 @@ def shown(table, fields) -> list[str]:
     ]
 
 
-def main() -> None:
-    lake, namespace, name = sys.argv[1:]
+def answer(lake: str, namespace: str, name: str) -> dict:
     table = catalog(lake).load_table((*namespace.split("."), name))
     wrong, codecs, partitions, files, ordered = [], set(), set(), 0, 0
     for manifest, entry in entries(table):
@@ -164,23 +163,15 @@ def main() -> None:
         partitions.add(partition)
         files += 1
         ordered += bool(entry.data_file.sort_order_id)
-    print(
-        json.dumps(
-            {
-                "format_version": table.metadata.format_version,
-                "pyiceberg": pyiceberg_rows(table),
-                "duckdb": duckdb_rows(lake, table),
-                "partitioning": shown(table, table.spec().fields),
-                "sorting": shown(table, table.sort_order().fields),
-                "partitions": sorted(partitions),
-                "files": files,
-                "ordered_files": ordered,
-                "codecs": sorted(codecs),
-                "snapshots": [s.summary.operation.value for s in table.snapshots()],
-                "wrong": wrong,
-            }
-        )
-    )
-
-
-main()
+    return {
+        "pyiceberg": pyiceberg_rows(table),
+        "duckdb": duckdb_rows(lake, table),
+        "partitioning": shown(table, table.spec().fields),
+        "sorting": shown(table, table.sort_order().fields),
+        "partitions": sorted(partitions),
+        "files": files,
+        "ordered_files": ordered,
+        "codecs": sorted(codecs),
+        "snapshots": [snapshot.summary.operation.value for snapshot in table.snapshots()],
+        "wrong": wrong,
+    }

@@ -1,19 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright the datafusion-feast authors
 
-"""Makes tables in a lake and prints as JSON which rows they have.
+"""Makes tables in a lake and says which rows they have: the requests of `peers.py` are
 
-    tables.py plain LAKE NAMESPACE      by PyIceberg: v1, v2, partitioned, evolved, empty
-    tables.py deletes LAKE NAMESPACE    by DuckDB: position deletes, and in MiniStack deletion vectors
-    tables.py one LAKE NAMESPACE TABLE  one small table, `id long, name string`, three rows
-    tables.py many LAKE NAMESPACE TABLE FILES       the same with a file for each of so many appends
-    tables.py evolve LAKE NAMESPACE TABLE STEP      one change of that table: see `evolve`
-    tables.py ordered LAKE NAMESPACE TABLE          empty, partitioned and sorted, with properties
+    tables plain LAKE NAMESPACE      by PyIceberg: v1, v2, partitioned, evolved, empty
+    tables deletes LAKE NAMESPACE    by DuckDB: position deletes, and in MiniStack deletion vectors
+    tables one LAKE NAMESPACE TABLE  one small table, `id long, name string`, three rows
+    tables many LAKE NAMESPACE TABLE FILES       the same with a file for each of so many appends
+    tables evolve LAKE NAMESPACE TABLE STEP      one change of that table: see `evolve`
+    tables ordered LAKE NAMESPACE TABLE          empty, partitioned and sorted, with properties
 """
 
 import datetime
-import json
-import sys
 from decimal import Decimal
 
 import pyarrow as pa
@@ -217,12 +215,12 @@ def evolve(lake, levels, name: str, step: str) -> dict:
         case "delete":
             table.delete("id < 2")
         case other:
-            sys.exit(f"unknown step {other}")
+            raise ValueError(f"unknown step {other}")
     return {}
 
 
 def ordered(lake, levels, name: str) -> dict:
-    """What an INSERT has to keep: three transforms, a sort order, a codec."""
+    """What an INSERT has to keep: transforms, a sort order, a codec. MiniStack keeps only the first."""
     schema = Schema(
         NestedField(1, "id", LongType(), required=True),
         NestedField(2, "region", StringType()),
@@ -249,26 +247,21 @@ def ordered(lake, levels, name: str) -> dict:
     return {}
 
 
-def main() -> None:
-    task, lake, name, *rest = sys.argv[1:]
+def answer(task: str, lake: str, name: str, *rest: str) -> dict:
     opened = catalog(lake)
     levels = namespace(opened, name)
     match task, rest:
-        case "plain", []:
-            made = plain(opened, levels)
-        case "deletes", []:
-            made = deletes(lake, name)
-        case "one", [table]:
-            made = small(opened, levels, table, 1, 3)
-        case "many", [table, files]:
-            made = small(opened, levels, table, int(files), 10)
-        case "evolve", [table, step]:
-            made = evolve(opened, levels, table, step)
-        case "ordered", [table]:
-            made = ordered(opened, levels, table)
+        case "plain", ():
+            return plain(opened, levels)
+        case "deletes", ():
+            return deletes(lake, name)
+        case "one", (table,):
+            return small(opened, levels, table, 1, 3)
+        case "many", (table, files):
+            return small(opened, levels, table, int(files), 10)
+        case "evolve", (table, step):
+            return evolve(opened, levels, table, step)
+        case "ordered", (table,):
+            return ordered(opened, levels, table)
         case _:
-            sys.exit(f"unknown task {task} {rest}")
-    print(json.dumps(made))
-
-
-main()
+            raise ValueError(f"unknown task {task} {rest}")

@@ -31,6 +31,9 @@ pub enum ErrorKind {
     Conflict,
     /// A catalog or a store refuses the credentials, or what they may do.
     Denied,
+    /// A catalog cannot be reached: nothing was sent, so nothing was done. Trying again later may
+    /// help.
+    Unavailable,
     /// A change was sent, and whether it was made is not known. Repeating it may make it twice, and
     /// files that it may have put into the table must be kept.
     OutcomeUnknown,
@@ -146,6 +149,7 @@ impl From<Error> for iceberg::Error {
             ErrorKind::NotACatalog
             | ErrorKind::Locked
             | ErrorKind::Denied
+            | ErrorKind::Unavailable
             | ErrorKind::OutcomeUnknown
             | ErrorKind::Io => iceberg::ErrorKind::Unexpected,
         };

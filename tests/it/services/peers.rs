@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the datafusion-feast authors
 
-//! PyIceberg and DuckDB, which make tables and read ours: `tests/services/tables.py` and `read.py`.
+//! PyIceberg and DuckDB, which make tables and read ours: `tests/services/peers.py`.
 
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::Mutex;
 
 use serde_json::Value as Json;
 
@@ -17,26 +19,55 @@ pub(super) fn program(name: &str) -> PathBuf {
     folder.join(name)
 }
 
-fn python(name: &str, arguments: &[&str]) -> Json {
-    let answer = Command::new(service("PYTHON"))
-        .arg(program(name))
-        .args(arguments)
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&answer.stderr);
-    assert!(
-        answer.status.success(),
-        "{name} {arguments:?} failed: {said}"
-    );
-    serde_json::from_slice(&answer.stdout).unwrap()
+/// A process of `peers.py`.
+struct Python {
+    process: Child,
+    answers: BufReader<ChildStdout>,
+}
+
+/// Those that have nothing to do. They end with this process, which holds their input.
+static IDLE: Mutex<Vec<Python>> = Mutex::new(Vec::new());
+
+impl Python {
+    fn start() -> Self {
+        let mut process = Command::new(service("PYTHON"))
+            .arg(program("peers.py"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let answers = BufReader::new(process.stdout.take().unwrap());
+        Self { process, answers }
+    }
+
+    fn ask(&mut self, request: &[&str]) -> Json {
+        let input = self.process.stdin.as_mut().unwrap();
+        writeln!(input, "{}", serde_json::json!(request)).unwrap();
+        let mut line = String::new();
+        self.answers.read_line(&mut line).unwrap();
+        let mut answer: Json = serde_json::from_str(&line).unwrap();
+        if let Some(failure) = answer.get("failed") {
+            panic!("{request:?}: {}", failure.as_str().unwrap());
+        }
+        answer["made"].take()
+    }
+}
+
+fn ask(request: &[&str]) -> Json {
+    let idle = IDLE.lock().unwrap().pop();
+    let mut python = idle.unwrap_or_else(Python::start);
+    let answer = python.ask(request);
+    IDLE.lock().unwrap().push(python);
+    answer
 }
 
 /// Makes tables; their names and rows.
 pub(super) fn make(lake: &Lake, task: &str, namespace: &str, rest: &[&str]) -> Vec<(String, Rows)> {
     let name = lake.name();
-    let mut arguments = vec![task, name.as_str(), namespace];
-    arguments.extend(rest);
-    let made = python("tables.py", &arguments);
+    let mut request = vec!["tables", task, name.as_str(), namespace];
+    request.extend(rest);
+    let made = ask(&request);
     let made = made.as_object().unwrap();
     made.iter()
         .map(|(table, rows)| (table.clone(), Rows::from_json(rows)))
@@ -48,7 +79,7 @@ pub(super) fn make(lake: &Lake, task: &str, namespace: &str, rest: &[&str]) -> V
 pub(super) struct Seen(Json);
 
 pub(super) fn see(lake: &Lake, namespace: &str, table: &str) -> Seen {
-    Seen(python("read.py", &[&lake.name(), namespace, table]))
+    Seen(ask(&["read", &lake.name(), namespace, table]))
 }
 
 impl Seen {

@@ -186,6 +186,22 @@ fn changes_of_others_are_seen_by_the_next_statement() {
                 .read(&format!("{all} WHERE title IS NOT NULL"))
                 .await;
             assert_eq!(titles.column("title"), ["late", "scored", "row 2"]);
+            is_remembered(&session, &namespace).await;
         });
     }
+}
+
+/// The first version of the table is still there, with its columns.
+async fn is_remembered(session: &Session, namespace: &str) {
+    let table = format!("lake.\"{namespace}\"");
+    let first = session
+        .read(&format!(
+            "SELECT snapshot_id FROM {table}.\"t$snapshots\" ORDER BY committed_at LIMIT 1"
+        ))
+        .await;
+    let first = first.value();
+    let query = format!("SELECT * FROM {table}.t FOR VERSION AS OF {first}");
+    let found = session.read(&query).await;
+    assert_eq!(found.columns, ["id", "name"], "{query}");
+    assert_eq!(found.column("name"), ["row 0", "row 1", "row 2"], "{query}");
 }

@@ -54,7 +54,7 @@ impl Session {
 
     /// The rows of a statement. No text of it may show a secret.
     pub(super) async fn rows(&self, statement: &str) -> Result<Rows> {
-        let answer = self.collect(statement).await;
+        let answer = Box::pin(self.collect(statement)).await;
         if let Err(error) = &answer {
             assert_no_secret(&error.to_string());
             assert_no_secret(&format!("{error:?}"));

@@ -55,12 +55,15 @@ fn inserted_rows_keep_to_the_table() {
         assert_eq!(rows.len(), 400, "{lake:?}");
         let seen = see(&lake, &namespace, "t");
         seen.has(&rows);
-        assert_eq!(seen.texts("codecs"), ["GZIP"], "{lake:?}");
-        assert_eq!(
-            seen.number("ordered_files"),
-            seen.number("files"),
-            "{lake:?}"
-        );
+        // MiniStack forgets a new table's properties and its order.
+        if !matches!(lake, Lake::Ministack) {
+            assert_eq!(seen.texts("codecs"), ["GZIP"], "{lake:?}");
+            assert_eq!(
+                seen.number("ordered_files"),
+                seen.number("files"),
+                "{lake:?}"
+            );
+        }
         assert_eq!(seen.texts("snapshots"), ["append", "append"], "{lake:?}");
         assert!(
             seen.texts("partitions").len() > 24,
@@ -77,12 +80,20 @@ fn tables_made_from_a_query_are_read_by_others() {
     }
     let folder = tempfile::tempdir().unwrap();
     for lake in lakes(&folder) {
-        let namespace = lake.namespace("make");
-        let made = make(&lake, "plain", &namespace, &[]);
+        let origin = lake.namespace("origin");
+        let made = make(&lake, "plain", &origin, &[]);
         let (_, rows) = made.iter().find(|(name, _)| name == "typed_v2").unwrap();
+        let namespace = lake.namespace("make");
         run(async {
             let session = Session::of(&lake).await;
-            let all = format!("SELECT * FROM lake.\"{namespace}\".typed_v2");
+            let all = format!("SELECT * FROM lake.\"{origin}\".typed_v2");
+            // DataFusion's CREATE SCHEMA knows one level.
+            if matches!(lake, Lake::Lakana) {
+                make(&lake, "one", &namespace, &["t"]);
+            } else {
+                let create = format!("CREATE SCHEMA lake.{namespace}");
+                session.read(&create).await;
+            }
             for (name, by) in [
                 (
                     "parts",

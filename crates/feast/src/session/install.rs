@@ -11,10 +11,10 @@ use datafusion::common::Result;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::logical_expr::planner::RelationPlanner;
-use datafusion::optimizer::OptimizerRule;
+use datafusion::optimizer::{Analyzer, OptimizerRule};
 use datafusion::optimizer::optimizer::Optimizer;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
-use feast_iceberg::ChooseIcebergScan;
+use feast_iceberg::{CheckIcebergInsert, ChooseIcebergScan};
 use feast_pit::{KeepEntityOrder, PushFilterThroughPitJoin};
 use feast_registry::{InMemoryRegistryStore, RegistryStore};
 
@@ -64,6 +64,7 @@ pub trait SessionStateBuilderExt: Sized {
     ///
     /// - Table functions `feast_…` and a relation planner for their named and query arguments.
     /// - `ChooseIcebergScan`, first of the physical rules: the rules after it see plain Parquet scans.
+    /// - `check_iceberg_insert`, after the analyzer's rules: it looks at the casts of an insert before the optimizer merges them.
     /// - `push_filter_through_pit_join`, before DataFusion's `push_down_filter`, which stops at the node.
     /// - `keep_entity_order`, around the physical rule `EnforceDistribution`, which would shuffle the entity side.
     /// - A query planner that plans the join and hands every other plan to the planner found in the builder.
@@ -128,6 +129,8 @@ pub(super) fn install(
 
 /// Our rules, each in its place among DataFusion's.
 fn install_rules(builder: &mut SessionStateBuilder, runtime: &Arc<RuntimeEnv>) {
+    let rules = &mut builder.analyzer().get_or_insert_with(Analyzer::new).rules;
+    rules.push(Arc::new(CheckIcebergInsert));
     let rules = &mut builder.optimizer().get_or_insert_with(Optimizer::new).rules;
     insert_before(
         rules,

@@ -134,6 +134,13 @@ pub(crate) fn partition_spec(
                 ),
             ));
         };
+        if by.transform.result_type(&field.field_type).is_err() {
+            let (transform, column) = (by.transform, &by.column);
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                format!("column '{column}' is of type {}, which has no {transform}", field.field_type),
+            ));
+        }
         spec = spec.add_partition_field(field.id, by.field_name(), by.transform)?;
     }
     Ok(spec.build())

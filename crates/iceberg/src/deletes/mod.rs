@@ -9,13 +9,13 @@
 
 mod access_plan;
 mod equality;
+mod load_once;
 mod loader;
 mod location;
 mod origin;
 mod parquet_file;
 mod positions;
 mod puffin;
-mod shared;
 mod vector;
 
 pub(crate) use access_plan::access_plan;

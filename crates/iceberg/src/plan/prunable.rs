@@ -89,7 +89,11 @@ fn negation(leaf: &Arc<dyn PhysicalExpr>, schema: &Schema) -> Option<Arc<dyn Phy
     let any = leaf.as_any();
     if let Some(binary) = any.downcast_ref::<BinaryExpr>() {
         let (left, right) = (Arc::clone(binary.left()), Arc::clone(binary.right()));
-        return Some(Arc::new(BinaryExpr::new(left, binary.op().negate()?, right)));
+        return Some(Arc::new(BinaryExpr::new(
+            left,
+            binary.op().negate()?,
+            right,
+        )));
     }
     if let Some(list) = any.downcast_ref::<InListExpr>() {
         let (expr, items) = (Arc::clone(list.expr()), list.list().to_vec());

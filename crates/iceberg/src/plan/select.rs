@@ -163,20 +163,27 @@ pub(super) fn file_metrics(
     files: &[SelectedFile],
     column: &TableColumn,
 ) -> ContainerColumn {
-    let places: Vec<_> = manifests.iter().map(|m| m.manifest.column(column.id)).collect();
+    let places: Vec<_> = manifests
+        .iter()
+        .map(|m| m.manifest.column(column.id))
+        .collect();
     let metrics = files.iter().map(|file| match places[file.manifest] {
         Some(place) => manifests[file.manifest].manifest.metrics(place, file.entry),
         None => Metrics::default(),
     });
     let metrics: Vec<_> = metrics.collect();
-    let records = files.iter().map(|f| manifests[f.manifest].manifest.records(f.entry));
+    let records = files
+        .iter()
+        .map(|f| manifests[f.manifest].manifest.records(f.entry));
     let known = metrics.iter().zip(records);
     match bound_arrays(&metrics, column) {
         Some((min, max)) => ContainerColumn {
             data_type: column.data_type.clone(),
             min: Some(min),
             max: Some(max),
-            nulls: known.map(|(m, records)| known_nulls(m.nulls, records)).collect(),
+            nulls: known
+                .map(|(m, records)| known_nulls(m.nulls, records))
+                .collect(),
             buckets: Vec::new(),
         },
         None => {

@@ -44,6 +44,8 @@ pub(super) struct MergeOnReadSource {
     deleted: Arc<DeletedRows>,
     readers: Arc<DataFileReaderFactory>,
     metadata_size_hint: Option<usize>,
+    /// For errors.
+    table: Arc<str>,
 }
 
 impl MergeOnReadSource {
@@ -54,6 +56,7 @@ impl MergeOnReadSource {
         deleted: Arc<DeletedRows>,
         readers: Arc<DataFileReaderFactory>,
         metadata_size_hint: Option<usize>,
+        table: Arc<str>,
     ) -> Self {
         let all: Vec<usize> = (0..schema.table_schema().fields().len()).collect();
         let projection = ProjectionExprs::from_indices(&all, schema.table_schema());
@@ -64,6 +67,7 @@ impl MergeOnReadSource {
             deleted,
             readers,
             metadata_size_hint,
+            table,
         }
     }
 
@@ -98,6 +102,7 @@ impl FileSource for MergeOnReadSource {
                 deleted: Arc::clone(&self.deleted),
                 readers: Arc::clone(&self.readers),
                 metadata_size_hint: self.metadata_size_hint,
+                table: Arc::clone(&self.table),
                 store: object_store,
                 partition,
             },

@@ -26,6 +26,7 @@ use roaring::RoaringTreemap;
 
 use super::deleted_rows::{DeleteMetrics, DeletedRows};
 use super::key_filter::KeyFilter;
+use super::named_error::of_file;
 use super::reader::DataFileReaderFactory;
 use super::source::without_files;
 use crate::deletes::{EqualityDeletes, access_plan};
@@ -43,6 +44,8 @@ pub(super) struct OpenerParts {
     pub(super) deleted: Arc<DeletedRows>,
     pub(super) readers: Arc<DataFileReaderFactory>,
     pub(super) metadata_size_hint: Option<usize>,
+    /// For errors.
+    pub(super) table: Arc<str>,
     pub(super) store: Arc<dyn ObjectStore>,
     pub(super) partition: usize,
 }
@@ -193,11 +196,11 @@ impl Opening {
         let (readers, hint) = (&self.parts.readers, self.parts.metadata_size_hint);
         let mut reader =
             readers.create_reader(self.parts.partition, file.clone(), hint, &unseen)?;
-        let footer = reader.get_metadata(None).await?;
-        let plan = access_plan(&footer, positions).map_err(|e| {
-            let path = &file.object_meta.location;
-            e.context(format!("data file '{path}'"))
-        })?;
+        let (table, path) = (&self.parts.table, &file.object_meta.location);
+        let footer = reader.get_metadata(None).await;
+        let footer = footer.map_err(|e| of_file(e.into(), table, path))?;
+        let plan = access_plan(&footer, positions)
+            .map_err(|e| e.context(format!("data file '{path}' of table {table}")))?;
         // Of a file in parts, the first one counts for all.
         if file.range.as_ref().is_none_or(|range| range.start == 0) {
             let rows = u64::try_from(footer.file_metadata().num_rows()).unwrap_or(0);

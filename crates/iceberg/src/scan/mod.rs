@@ -11,6 +11,7 @@ mod foreign;
 mod key_filter;
 mod merge_on_read;
 mod merge_opener;
+mod named_error;
 mod path_column;
 mod reader;
 mod recipe;

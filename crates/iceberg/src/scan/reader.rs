@@ -160,21 +160,16 @@ impl DataFileReader {
 
     /// Reads the footer where the manifest says that the file ends, else where it does.
     async fn read_footer(&mut self) -> ParquetResult<ParquetMetaData> {
-        let path = self.meta.location.clone();
         let failed = match self.footer_at(self.meta.size).await {
             Ok(footer) => return Ok(footer),
             Err(failed) => failed,
         };
-        let named = |e: ParquetError| {
-            ParquetError::General(format!("cannot read the footer of data file '{path}': {e}"))
+        let footer = match self.store.head(&self.meta.location).await {
+            Ok(actual) if actual.size != self.meta.size => self.footer_at(actual.size).await,
+            Ok(_) => Err(failed),
+            Err(missing) => Err(ParquetError::External(Box::new(missing))),
         };
-        match self.store.head(&self.meta.location).await {
-            Ok(actual) if actual.size != self.meta.size => {
-                self.footer_at(actual.size).await.map_err(named)
-            }
-            Ok(_) => Err(named(failed)),
-            Err(missing) => Err(named(ParquetError::External(Box::new(missing)))),
-        }
+        footer.map_err(|e| ParquetError::General(format!("cannot read the footer: {e}")))
     }
 
     async fn footer_at(&mut self, size: u64) -> ParquetResult<ParquetMetaData> {

@@ -209,6 +209,7 @@ impl ScanRecipe {
             Arc::clone(&self.deleted),
             Arc::clone(readers),
             hint,
+            summary.table().into(),
         ))
     }
 }

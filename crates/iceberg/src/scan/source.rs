@@ -24,8 +24,10 @@ use datafusion::physical_expr_adapter::PhysicalExprAdapterFactory;
 use datafusion::physical_plan::filter_pushdown::{FilterPushdownPropagation, PushedDown};
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use datafusion::physical_plan::{DisplayFormatType, SortOrderPushdownResult};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use object_store::ObjectStore;
 
+use super::named_error::of_file;
 use super::summary::ScanSummary;
 
 /// The source of a scan of an Iceberg table's data files. Everything is left to `ParquetSource`;
@@ -107,6 +109,7 @@ impl FileSource for IcebergParquetSource {
             open(&base_config)?
         };
         Ok(Arc::new(DataFileOpener {
+            table: self.summary.table().into(),
             plain,
             with_nan,
             floats,
@@ -248,6 +251,7 @@ fn floats(filter: &Arc<dyn PhysicalExpr>, schema: &TableSchema) -> Vec<usize> {
 
 /// Opens data files.
 struct DataFileOpener {
+    table: Arc<str>,
     plain: Arc<dyn FileOpener>,
     with_nan: Arc<dyn FileOpener>,
     /// The columns of floats in the filter.
@@ -269,10 +273,17 @@ impl FileOpener for DataFileOpener {
             let column = statistics.and_then(|s| s.column_statistics.get(*column));
             column.is_some_and(|c| c.min_value.get_value().is_some())
         };
-        if self.floats.iter().all(bounded) {
-            self.plain.open(file)
-        } else {
-            self.with_nan.open(file)
+        let opener = match self.floats.iter().all(bounded) {
+            true => &self.plain,
+            false => &self.with_nan,
+        };
+        let (table, path) = (Arc::clone(&self.table), file.object_meta.location.clone());
+        let opening = opener.open(file)?;
+        Ok(async move {
+            let batches = opening.await.map_err(|e| of_file(e, &table, &path))?;
+            let named = move |e| of_file(e, &table, &path);
+            Ok(batches.map_err(named).boxed())
         }
+        .boxed())
     }
 }

@@ -99,6 +99,15 @@ impl AwsChain {
         Ok(keys)
     }
 
+    /// Asks somewhat later for others.
+    fn postpone(&self) {
+        let now = self.clock.now();
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(held) = held.as_mut() {
+            held.renew_at = renew_at(now, held.ends);
+        }
+    }
+
     /// The chain is made anew each time, as its parts read files only once.
     async fn load(&self) -> object_store::Result<(AwsCredential, Option<i64>)> {
         let provider = self.provider().await?;
@@ -163,7 +172,11 @@ impl CredentialProvider for AwsChain {
                 let Ok(turn) = self.asking.try_lock() else {
                     return Ok(held.keys);
                 };
-                return Ok(self.ask(&turn).await.unwrap_or(held.keys));
+                let asked = self.ask(&turn).await;
+                if asked.is_err() {
+                    self.postpone();
+                }
+                return Ok(asked.unwrap_or(held.keys));
             }
         }
         let turn = self.asking.lock().await;

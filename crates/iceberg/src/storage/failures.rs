@@ -109,6 +109,10 @@ fn plain(text: &str) -> String {
         Some((_, status)) => status,
         None => before,
     };
+    let status = match status.split_once(" error: ") {
+        Some((store, rest)) if store.starts_with("Generic ") => rest,
+        _ => status,
+    };
     let status = status.split_whitespace().collect::<Vec<_>>().join(" ");
     let status = status.trim_end_matches([':', '.', ' ']);
     let said: Vec<&str> = ["Code", "Message"]

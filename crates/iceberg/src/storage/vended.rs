@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -19,6 +20,9 @@ pub(crate) trait CredentialSource: fmt::Debug + Send + Sync {
     /// Asks for them.
     async fn load(&self) -> Result<CredentialSet>;
 }
+
+/// How long a reader waits for others while those that there are still work.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The properties that say when credentials end, in milliseconds since 1970.
 const ENDS: [&str; 4] = [
@@ -147,6 +151,13 @@ impl Vended {
         *held = Held::new(set, stamp, now);
     }
 
+    /// Asks somewhat later for others.
+    fn postpone(&self) {
+        let now = self.clock.now();
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.renew_at = renew_at(now, held.ends);
+    }
+
     /// The prefix whose credentials the file at `location` is read with.
     pub(super) fn prefix_of(&self, location: &str) -> String {
         self.held().set.prefix_of(location).to_string()
@@ -169,9 +180,12 @@ impl Vended {
             let Ok(turn) = self.asking.try_lock() else {
                 return Ok(held.set.properties_of(location));
             };
-            if self.stamp() == held.stamp && self.ask(&turn).await.is_err() {
-                // They still work; the next caller asks again.
-                return Ok(held.set.properties_of(location));
+            if self.stamp() == held.stamp {
+                let asked = tokio::time::timeout(PATIENCE, self.ask(&turn)).await;
+                if !matches!(asked, Ok(Ok(()))) {
+                    // They still work for a while.
+                    self.postpone();
+                }
             }
         } else {
             self.renew_after(held.stamp).await?;

@@ -22,6 +22,12 @@ use crate::error::{Error, ErrorKind};
 /// table.
 const METADATA: &str = ".metadata.json";
 
+/// The bytes of a part, of which S3 takes 10,000 a file; each open file holds so many.
+const PART: usize = 6 << 20;
+
+/// How many parts of a file are on their way at once.
+const PARTS: usize = 4;
+
 /// Writes a whole file. One of a table's metadata must not exist, unless it has these very bytes:
 /// then an earlier try was made, though its answer was lost.
 pub(super) async fn write_file(
@@ -82,7 +88,7 @@ impl ObjectWrite {
         access: Access,
     ) -> Self {
         Self {
-            writer: Some(BufWriter::new(store, key)),
+            writer: Some(BufWriter::with_capacity(store, key, PART).with_max_concurrency(PARTS)),
             location: location.to_string(),
             access,
         }

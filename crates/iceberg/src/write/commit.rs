@@ -4,7 +4,9 @@
 //! Making data files part of a table, and deleting them when that certainly failed.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 
+use futures::FutureExt;
 use iceberg::Catalog;
 use iceberg::spec::DataFile;
 use iceberg::table::Table;
@@ -35,9 +37,12 @@ impl Commit<'_> {
         ledger: &Ledger,
     ) -> Result<i64> {
         let attempts = Attempts::new(self.catalog, table.file_io().clone());
-        let error = match transact(&attempts, table, files).await {
-            Ok(id) => return Ok(id),
-            Err(error) => error,
+        // A panic must not keep the files from being deleted.
+        let transacted = AssertUnwindSafe(transact(&attempts, table, files)).catch_unwind();
+        let error = match transacted.await {
+            Ok(Ok(id)) => return Ok(id),
+            Ok(Err(error)) => error,
+            Err(_) => Error::new(ErrorKind::Io, "the commit ended in a panic"),
         };
         let outcome = match attempts.was_sent() && may_have_happened(&error) {
             true => self.look_up(table, attempts.manifests()).await,
@@ -106,6 +111,7 @@ fn may_have_happened(error: &Error) -> bool {
             | ErrorKind::Locked
             | ErrorKind::Conflict
             | ErrorKind::Denied
+            | ErrorKind::Unavailable
             | ErrorKind::Unsupported
     )
 }

@@ -11,7 +11,7 @@ use arrow::array::types::Int32Type;
 use arrow::array::{ArrayRef, AsArray, StringArray};
 use chrono::{DateTime, Datelike, TimeDelta};
 use iceberg::spec::{
-    Literal, PartitionSpec, PrimitiveLiteral, Struct, StructType, TableMetadata, Transform,
+    Literal, PartitionSpec, PrimitiveLiteral, Struct, TableMetadata, Transform,
 };
 use iceberg::transform::create_transform_function;
 use uuid::Uuid;
@@ -60,13 +60,12 @@ impl Locations {
         &self,
         task: usize,
         spec: &PartitionSpec,
-        types: &StructType,
         partition: &Struct,
     ) -> Result<String> {
         let number = self.files.fetch_add(1, Ordering::Relaxed) + 1;
         let mut name = format!("{task:05}-0-{}-{number:05}.parquet", self.write);
         if self.partitioned_paths && !spec.fields().is_empty() {
-            name = format!("{}/{name}", partition_path(spec, types, partition));
+            name = format!("{}/{name}", partition_path(spec, partition));
         }
         if self.spread {
             name = format!("{}/{name}", entropy(&name)?);
@@ -91,25 +90,45 @@ fn entropy(name: &str) -> Result<String> {
 }
 
 /// `field=value/…`; nothing reads it back.
-fn partition_path(spec: &PartitionSpec, types: &StructType, partition: &Struct) -> String {
+fn partition_path(spec: &PartitionSpec, partition: &Struct) -> String {
     let mut path = String::new();
-    for ((field, of), value) in spec
-        .fields()
-        .iter()
-        .zip(types.fields())
-        .zip(partition.iter())
-    {
+    for (field, value) in spec.fields().iter().zip(partition.iter()) {
         if !path.is_empty() {
             path.push('/');
         }
-        let text = value
-            .and_then(|value| time_text(field.transform, value))
-            .unwrap_or_else(|| field.transform.to_human_string(&of.field_type, value));
+        let text = match value {
+            Some(value) => text(field.transform, value),
+            None => "null".to_string(),
+        };
         escape(shortened(&field.name), &mut path);
         path.push('=');
         escape(shortened(&text), &mut path);
     }
     path
+}
+
+/// A partition's value as people write it, as far as that is easy.
+fn text(transform: Transform, value: &Literal) -> String {
+    if let Some(text) = time_text(transform, value) {
+        return text;
+    }
+    let Literal::Primitive(value) = value else {
+        return "value".to_string();
+    };
+    match value {
+        PrimitiveLiteral::Boolean(value) => value.to_string(),
+        PrimitiveLiteral::Int(value) => value.to_string(),
+        PrimitiveLiteral::Long(value) => value.to_string(),
+        PrimitiveLiteral::Float(value) => value.to_string(),
+        PrimitiveLiteral::Double(value) => value.to_string(),
+        PrimitiveLiteral::String(value) => value.clone(),
+        PrimitiveLiteral::Int128(value) => value.to_string(),
+        PrimitiveLiteral::UInt128(value) => Uuid::from_u128(*value).to_string(),
+        PrimitiveLiteral::Binary(value) => {
+            value.iter().map(|byte| format!("{byte:02x}")).collect()
+        }
+        PrimitiveLiteral::AboveMax | PrimitiveLiteral::BelowMin => "value".to_string(),
+    }
 }
 
 /// A year, month, day or hour as people write it.
@@ -122,6 +141,10 @@ fn time_text(transform: Transform, value: &Literal) -> Option<String> {
         Transform::Month => {
             let year = 1970 + i64::from(value.div_euclid(12));
             Some(format!("{year:04}-{:02}", value.rem_euclid(12) + 1))
+        }
+        Transform::Day => {
+            let at = DateTime::from_timestamp(i64::from(*value) * 86_400, 0)?;
+            Some(at.format("%Y-%m-%d").to_string())
         }
         Transform::Hour => {
             let hour = TimeDelta::try_hours(i64::from(*value))?;
@@ -168,6 +191,7 @@ mod tests {
         assert_eq!(text(Transform::Year, -1), "1969");
         assert_eq!(text(Transform::Month, -1), "1969-12");
         assert_eq!(text(Transform::Month, 600), "2020-01");
+        assert_eq!(text(Transform::Day, -1), "1969-12-31");
         assert_eq!(text(Transform::Hour, -1), "1969-12-31-23");
     }
 

@@ -9,6 +9,7 @@ use arrow::array::types::{
 };
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, TimeUnit};
+use chrono::DateTime;
 use iceberg::spec::{Literal, PrimitiveLiteral, PrimitiveType, Struct, StructType};
 use uuid::Uuid;
 
@@ -28,8 +29,16 @@ pub(super) fn partition_of(
                 return Ok(None);
             }
             let primitive = field.field_type.as_primitive_type();
-            match primitive.and_then(|primitive| value(column, row, primitive)) {
-                Some(value) => Ok(Some(value)),
+                    match primitive.and_then(|primitive| value(column, row, primitive)) {
+            Some(value) if primitive.is_some_and(|of| cannot_be_told(&value, of)) => {
+                let text = format!(
+                    "partition field '{}' would have the value {value:?} of type {}, which `iceberg` \
+                     cannot put into a snapshot's summary: it is not supported",
+                    field.name, field.field_type
+                );
+                Err(Error::new(ErrorKind::Unsupported, text))
+            }
+            Some(value) => Ok(Some(value)),
                 None => {
                     let text = format!(
                         "partition field '{}' is of type {}, its values are of type {}",
@@ -77,6 +86,26 @@ fn value(column: &ArrayRef, row: usize, primitive: &PrimitiveType) -> Option<Lit
         }
         _ => return None,
     })
+}
+
+/// Whether `iceberg` panics when it writes the value as text, as it does for every commit: times out
+/// of the calendar, and parts of a second before 1970 with a zone.
+fn cannot_be_told(value: &Literal, primitive: &PrimitiveType) -> bool {
+    match (value, primitive) {
+        (Literal::Primitive(PrimitiveLiteral::Int(days)), PrimitiveType::Date) => {
+            DateTime::from_timestamp(i64::from(*days) * 86_400, 0).is_none()
+        }
+        (Literal::Primitive(PrimitiveLiteral::Long(at)), PrimitiveType::Timestamp) => {
+            DateTime::from_timestamp_micros(*at).is_none()
+        }
+        (Literal::Primitive(PrimitiveLiteral::Long(at)), PrimitiveType::Timestamptz) => {
+            at % 1_000_000 < 0 || DateTime::from_timestamp_micros(*at).is_none()
+        }
+        (Literal::Primitive(PrimitiveLiteral::Long(at)), PrimitiveType::TimestamptzNs) => {
+            at % 1_000_000_000 < 0
+        }
+        _ => false,
+    }
 }
 
 fn bytes(value: &[u8]) -> Literal {

@@ -163,9 +163,7 @@ impl TaskWriter {
         }
         let layout = &self.layout;
         let location =
-            layout
-                .locations
-                .next(self.task, &layout.spec, &layout.partition, &part.partition)?;
+            layout.locations.next(self.task, &layout.spec, &part.partition)?;
         self.ledger.enter(&location);
         let file = OpenFile::create(layout, location, part.partition.clone()).await?;
         self.open.insert(part.key.clone(), file);

@@ -2,6 +2,7 @@
 // Copyright the datafusion-feast authors
 //! Which recorded location became which.
 
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +11,8 @@ use super::{at, read_json};
 /// The old locations of a fixture, longest first, and what replaces each.
 pub(super) struct Locations {
     prefixes: Vec<Prefix>,
+    /// The copied Parquet files by name, and the location of each, where the name is of one alone.
+    named: HashMap<String, (String, PathBuf)>,
 }
 
 struct Prefix {
@@ -33,6 +36,7 @@ impl Locations {
         let new_root = new_root.trim_end_matches('/');
         let mut found = Self {
             prefixes: Vec::new(),
+            named: HashMap::new(),
         };
         for file in metadata {
             let json = read_json(file)?;
@@ -89,8 +93,38 @@ impl Locations {
         }
     }
 
-    /// The new place of a recorded location, or `None` when it is below no known one.
+    /// Remembers where Parquet files are: some tables name files outside of their own location.
+    pub(super) fn remember(&mut self, dest: &Path, new_root: &str, files: &[PathBuf]) {
+        let mut twice = HashSet::new();
+        for file in files.iter().filter(|f| super::has_suffix(f, ".parquet")) {
+            let (Some(name), Ok(inside)) = (file.file_name(), file.strip_prefix(dest)) else {
+                continue;
+            };
+            let name = name.to_string_lossy().into_owned();
+            let root = new_root.trim_end_matches('/');
+            let location = format!("{root}/{}", inside.display());
+            let place = (location, file.clone());
+            if self.named.insert(name.clone(), place).is_some() {
+                twice.insert(name);
+            }
+        }
+        self.named.retain(|name, _| !twice.contains(name));
+    }
+
+    /// The new place of a recorded location, or `None` when it is below no known one and no file
+    /// has its name.
     pub(super) fn map(&self, recorded: &str) -> Option<Place> {
+        self.below(recorded).or_else(|| {
+            let name = recorded.rsplit('/').next()?;
+            let (location, file) = self.named.get(name).filter(|_| name != recorded)?;
+            Some(Place {
+                location: location.clone(),
+                file: file.clone(),
+            })
+        })
+    }
+
+    fn below(&self, recorded: &str) -> Option<Place> {
         self.prefixes.iter().find_map(|prefix| {
             let rest = recorded.strip_prefix(&prefix.old)?;
             if !rest.is_empty() && !rest.starts_with('/') {

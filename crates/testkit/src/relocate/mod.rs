@@ -25,7 +25,7 @@ mod manifest;
 mod tests;
 
 use std::fs;
-use std::io;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 pub use catalog::register_table;
@@ -52,9 +52,10 @@ pub fn relocate(src_dir: &Path, dest_dir: &Path, new_root: &str) -> io::Result<(
     let files = copy_folder(src_dir, dest_dir)?;
     let metadata: Vec<_> = files
         .iter()
-        .filter(|f| has_suffix(f, ".metadata.json"))
+        .filter(|f| has_suffix(f, ".metadata.json") || has_suffix(f, ".metadata.json.gz"))
         .collect();
-    let locations = Locations::discover(dest_dir, new_root, &metadata)?;
+    let mut locations = Locations::discover(dest_dir, new_root, &metadata)?;
+    locations.remember(dest_dir, new_root, &files);
 
     let is_manifest = |f: &&PathBuf| has_suffix(f, ".avro") && parent_is(f, "metadata");
     manifest::rewrite(files.iter().filter(is_manifest), &locations)?;
@@ -103,7 +104,11 @@ fn copy_folder(src: &Path, dest: &Path) -> io::Result<Vec<PathBuf>> {
 fn rewrite_json(file: &Path, locations: &Locations) -> io::Result<()> {
     let mut json = read_json(file)?;
     map_strings(&mut json, locations);
-    fs::write(file, serde_json::to_vec_pretty(&json)?).map_err(|e| at(file, e))
+    let mut text = serde_json::to_vec_pretty(&json)?;
+    if is_compressed(&fs::read(file).map_err(|e| at(file, e))?) {
+        text = gzip(&text)?;
+    }
+    fs::write(file, text).map_err(|e| at(file, e))
 }
 
 fn map_strings(json: &mut serde_json::Value, locations: &Locations) {
@@ -122,7 +127,25 @@ fn map_strings(json: &mut serde_json::Value, locations: &Locations) {
 }
 
 fn read_json(file: &Path) -> io::Result<serde_json::Value> {
-    serde_json::from_slice(&fs::read(file).map_err(|e| at(file, e))?).map_err(|e| at(file, e))
+    let mut bytes = fs::read(file).map_err(|e| at(file, e))?;
+    if is_compressed(&bytes) {
+        let mut text = Vec::new();
+        let read = flate2::read::GzDecoder::new(bytes.as_slice()).read_to_end(&mut text);
+        read.map_err(|e| at(file, e))?;
+        bytes = text;
+    }
+    serde_json::from_slice(&bytes).map_err(|e| at(file, e))
+}
+
+fn is_compressed(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[0x1f, 0x8b])
+}
+
+/// Compresses as engines do with `write.metadata.compression-codec=gzip`.
+pub(crate) fn gzip(text: &[u8]) -> io::Result<Vec<u8>> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(text)?;
+    encoder.finish()
 }
 
 fn has_suffix(file: &Path, suffix: &str) -> bool {

@@ -135,6 +135,20 @@ impl TableMaker {
 }
 
 impl MadeTable {
+    /// Compresses the metadata file and names it so.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be compressed.
+    pub fn compress_metadata(&mut self) -> io::Result<()> {
+        if let Some(json) = self.files.remove(&self.metadata) {
+            self.metadata = self.metadata.replace(".metadata.json", ".gz.metadata.json");
+            let compressed = crate::relocate::gzip(&json)?;
+            self.files.insert(self.metadata.clone(), compressed.into());
+        }
+        Ok(())
+    }
+
     /// Writes every file whose location is a path or begins with `file:`.
     ///
     /// # Errors

@@ -171,6 +171,53 @@ async fn one_transform(
     }
 }
 
+/// A table of `id` and a column that it is partitioned by, with this value or NULL, three rows each.
+fn of_one_value(name: &str, ty: &Type, value: &Datum) -> TableMaker {
+    let mut spec = by(Transform::Identity, 2, ty.clone());
+    spec.fields[0].name = name.to_owned();
+    let schema = Schema {
+        id: 0,
+        fields: vec![
+            Field::optional(1, "id", Type::Int),
+            Field::optional(2, name, ty.clone()),
+        ],
+    };
+    let mut table = TableMaker::new("s3://bucket/odd", 3, schema, spec);
+    for value in [value, &Datum::Null] {
+        let rows = (0..3).map(|id| vec![int(id), value.clone()]).collect();
+        let new = NewData {
+            partition: vec![value.clone()],
+            ..new_data(&table, rows)
+        };
+        append_file(&mut table, &new);
+    }
+    table
+}
+
+/// Whatever their values and names are: Avro has no name such as `event-day`, so writers change it.
+#[tokio::test(flavor = "multi_thread")]
+async fn delete_files_know_their_partition() {
+    for (name, ty, value) in [
+        ("x", Type::Uuid, Datum::Bytes(vec![7; 16])),
+        ("x", Type::Fixed(3), Datum::Bytes(vec![7; 3])),
+        ("x", Type::Binary, Datum::Bytes(vec![7; 2])),
+        ("x", Type::TimestamptzNs, int(86_400_000_000_001)),
+        ("x", Type::Decimal(20, 2), Datum::Decimal(-12_345)),
+        ("event-day", Type::Date, int(19_000)),
+        ("größe", Type::Int, int(7)),
+    ] {
+        let mut table = of_one_value(name, &ty, &value);
+        check(&table, 6, &["SELECT id FROM $t"]).await;
+        let deletes = NewEquality {
+            partition: vec![value.clone()],
+            ..new_equality(&[1], vec![vec![int(1)]])
+        };
+        let deletes = table.equality_deletes(&deletes).unwrap();
+        commit(&mut table, vec![deletes]);
+        check(&table, 5, &["SELECT id FROM $t"]).await;
+    }
+}
+
 /// A column that an old spec was on is dropped; manifests of that spec are written again with a
 /// schema that lacks it.
 #[tokio::test(flavor = "multi_thread")]

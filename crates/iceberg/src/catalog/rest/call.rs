@@ -70,6 +70,8 @@ pub(super) struct Answer {
     /// Where it sends its clients to.
     pub(super) moved_to: Option<String>,
     pub(super) body: Bytes,
+    /// Whether it is not the first answer to the call.
+    pub(super) repeated: bool,
 }
 
 impl Answer {

@@ -19,7 +19,7 @@ use iceberg_catalog_rest::{
 };
 use reqwest::Method;
 
-use super::answers::{CommitAnswer, NamespaceAnswer, NamespacePage, TablePage};
+use super::answers::{NamespaceAnswer, NamespacePage, TablePage};
 use super::call::{Answer, Call};
 use super::connection::Connection;
 use super::tables::{TableAnswer, Tables};
@@ -37,8 +37,8 @@ const HEAD_TABLE: &str = "HEAD /v1/{prefix}/namespaces/{namespace}/tables/{table
 /// A change whose answer is lost is not repeated: the error says that its outcome is unknown
 /// ([`ErrorKind::OutcomeUnknown`]). Of a commit the table is asked whether it has the new snapshot.
 pub(crate) struct RestCatalog {
-    connection: Arc<Connection>,
-    tables: Tables,
+    pub(super) connection: Arc<Connection>,
+    pub(super) tables: Tables,
 }
 
 impl RestCatalog {
@@ -64,7 +64,7 @@ impl RestCatalog {
         iceberg_error(iceberg::ErrorKind::NamespaceNotFound, error)
     }
 
-    fn missing_table(&self, table: &TableIdent) -> iceberg::Error {
+    pub(super) fn missing_table(&self, table: &TableIdent) -> iceberg::Error {
         let error = self.connection.missing_table(table);
         iceberg_error(iceberg::ErrorKind::TableNotFound, error)
     }
@@ -78,33 +78,6 @@ impl RestCatalog {
     fn made(&self, table: &TableIdent, call: &Call, answer: &Answer) -> iceberg::Result<Table> {
         let made: TableAnswer = self.connection.read(call, answer)?;
         self.tables.table(table, made.into())
-    }
-
-    /// The table with the commit's snapshot, when it is not known whether the commit was made but
-    /// the table has it.
-    async fn made_after_all(&self, table: &TableIdent, snapshot: Option<i64>) -> Option<Table> {
-        let snapshot = snapshot?;
-        let table = self.load_table(table).await.ok()?;
-        table.metadata().snapshot_by_id(snapshot)?;
-        Some(table)
-    }
-
-    async fn commit(&self, call: &Call, table: &TableIdent) -> iceberg::Result<CommitAnswer> {
-        let answer = self.connection.send(call).await?;
-        match answer.status.as_u16() {
-            200 => Ok(self.connection.read(call, &answer)?),
-            404 => Err(self.missing_table(table)),
-            409 => {
-                let text =
-                    format!("table '{table}' was changed by somebody else meanwhile: try again");
-                let error = Error::new(ErrorKind::Conflict, text);
-                Err(iceberg_error(
-                    iceberg::ErrorKind::CatalogCommitConflicts,
-                    error,
-                ))
-            }
-            _ => Err(self.connection.refused(call, &answer).into()),
-        }
     }
 
     async fn delete_table(&self, table: &TableIdent, purge: bool) -> iceberg::Result<()> {
@@ -360,20 +333,6 @@ impl Catalog for RestCatalog {
         };
         let url = self.connection.paths.table(&table)?;
         let call = Call::post(url, format!("commit to table '{table}'"), &body)?;
-        match self.commit(&call, &table).await {
-            Ok(made) => {
-                let (file, metadata) = (made.metadata_location, made.metadata);
-                self.tables.committed(&table, file, metadata).await
-            }
-            Err(error) => {
-                let error = Error::from(error);
-                if error.kind() == ErrorKind::OutcomeUnknown
-                    && let Some(made) = self.made_after_all(&table, snapshot).await
-                {
-                    return Ok(made);
-                }
-                Err(error.into())
-            }
-        }
+        self.commit(&call, &table, snapshot).await
     }
 }

@@ -14,8 +14,8 @@ use crate::storage::without_user_info;
 /// Why there is no answer.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// Nothing was sent.
-    Down(String),
+    /// Nothing was sent this time, nor before unless `earlier`.
+    Down { cause: String, earlier: bool },
     /// The time for the call is over.
     Slow,
     /// It was sent, and the answer did not come, or not as a whole.
@@ -54,14 +54,18 @@ impl Http {
         let catalog = self.catalog();
         let doing = &call.doing;
         let what = match failure {
-            Failure::Down(cause) => {
+            Failure::Down { cause, earlier } => {
                 let Self { settings, .. } = self;
+                let kind = match *earlier && !call.is_read() {
+                    true => ErrorKind::OutcomeUnknown,
+                    false => ErrorKind::Unavailable,
+                };
                 let text = format!(
                     "catalog '{}': no REST catalog answers at '{}' ({cause}): check the address \
                      and whether the server runs",
                     settings.name, settings.shown
                 );
-                return Error::new(ErrorKind::Io, text);
+                return Error::new(kind, text);
             }
             Failure::Slow => {
                 let seconds = self.settings.whole.as_secs_f64();

@@ -96,9 +96,11 @@ impl Http {
         let deadline = Instant::now() + self.settings.whole;
         let mut tries = Tries::new(self.settings.retries, deadline);
         let mut renewed = false;
+        let mut sent = false;
         loop {
             let pass = self.pass(deadline).await?;
             let outcome = self.once(call, pass.header.clone(), deadline).await;
+            let outcome = since(sent, outcome);
             let after = match &outcome {
                 Ok(answer) if is_unauthorized(answer.status) && !renewed => {
                     let Auth::Client(client) = &self.auth else {
@@ -108,8 +110,11 @@ impl Http {
                     client.state.lock().await.forget(pass.stamp);
                     continue;
                 }
-                Ok(answer) if may_repeat(call, answer.status) => answer.retry_after,
-                Err(Failure::Down(_)) => None,
+                Ok(answer) if may_repeat(call, answer.status) => {
+                    sent = true;
+                    answer.retry_after
+                }
+                Err(Failure::Down { .. }) => None,
                 Err(Failure::BrokenOff(_)) if call.is_read() => None,
                 _ => return outcome.map_err(|failure| self.failed(call, &failure)),
             };
@@ -192,7 +197,7 @@ impl Http {
                     });
                 }
                 Ok(answer) if is_busy(answer.status) => answer.retry_after,
-                Err(Failure::Down(_) | Failure::BrokenOff(_)) => None,
+                Err(Failure::Down { .. } | Failure::BrokenOff(_)) => None,
                 _ => Some(u64::MAX),
             };
             if tries.wait(after).await {
@@ -200,9 +205,10 @@ impl Http {
             }
             return Err(match outcome {
                 Err(Failure::Slow) => none(ErrorKind::Io, "it did not answer in time".to_string()),
-                Err(Failure::Down(cause) | Failure::BrokenOff(cause)) => {
-                    none(ErrorKind::Io, self.scrub(&cause))
+                Err(Failure::Down { cause, .. }) => {
+                    none(ErrorKind::Unavailable, self.scrub(&cause))
                 }
+                Err(Failure::BrokenOff(cause)) => none(ErrorKind::Io, self.scrub(&cause)),
                 Ok(answer) => {
                     let said = self.said(&answer);
                     match answer.status.is_server_error() {
@@ -268,6 +274,7 @@ async fn receive(
             retry_after,
             moved_to,
             body: response.bytes().await?,
+            repeated: false,
         })
     };
     match timeout_at(deadline, received).await {
@@ -278,16 +285,38 @@ async fn receive(
 }
 
 fn failure(cause: &reqwest::Error) -> Failure {
+    let down = |cause| Failure::Down {
+        cause,
+        earlier: false,
+    };
     if cause.is_builder() {
-        return Failure::Down("the request cannot be made".to_string());
+        return down("the request cannot be made".to_string());
     }
     let why = match cause.is_timeout() {
         true => "nothing came in time".to_string(),
         false => bottom(cause),
     };
     match cause.is_connect() {
-        true => Failure::Down(why),
+        true => down(why),
         false => Failure::BrokenOff(why),
+    }
+}
+
+/// The outcome of a request, which knows whether there was one for the same call before.
+fn since(
+    sent: bool,
+    outcome: std::result::Result<Answer, Failure>,
+) -> std::result::Result<Answer, Failure> {
+    match outcome {
+        Ok(answer) => Ok(Answer {
+            repeated: sent,
+            ..answer
+        }),
+        Err(Failure::Down { cause, .. }) => Err(Failure::Down {
+            cause,
+            earlier: sent,
+        }),
+        Err(other) => Err(other),
     }
 }
 

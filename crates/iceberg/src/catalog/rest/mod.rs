@@ -13,6 +13,7 @@ mod answers;
 mod auth;
 mod call;
 mod catalog;
+mod commits;
 mod connection;
 mod failures;
 mod http;

@@ -17,7 +17,7 @@ use roaring::RoaringTreemap;
 use self::equality::EqualitySets;
 use super::origin::{DeleteKind, Origin};
 use super::positions::PositionDeletes;
-use super::shared::Shared;
+use super::load_once::LoadOnce;
 use crate::cache::{CacheKind, Weigh};
 use crate::error::{Error, ErrorKind, Result};
 use crate::storage::TableStorage;
@@ -36,9 +36,9 @@ pub(crate) struct DeleteLoader {
     /// Bytes of the positions that stay.
     memory: MemoryReservation,
     /// By data file.
-    deleted: Shared<RoaringTreemap>,
+    deleted: LoadOnce<RoaringTreemap>,
     /// By position delete file.
-    positions: Shared<PositionDeletes>,
+    positions: LoadOnce<PositionDeletes>,
     equality: EqualitySets,
 }
 
@@ -58,8 +58,8 @@ impl DeleteLoader {
             metadata,
             pool,
             memory,
-            deleted: Shared::default(),
-            positions: Shared::default(),
+            deleted: LoadOnce::default(),
+            positions: LoadOnce::default(),
             equality: EqualitySets::default(),
         }
     }
@@ -99,9 +99,10 @@ where
 {
     match SpawnedTask::spawn(load).await {
         Ok(loaded) => loaded,
+        // What the decoder said of itself helps nobody.
         Err(e) if e.is_panic() => {
             let message = "its bytes cannot be decoded";
-            Err(Error::new(ErrorKind::Damaged, message).with_source(e))
+            Err(Error::new(ErrorKind::Damaged, message))
         }
         Err(e) => Err(Error::new(ErrorKind::Io, "the read was interrupted").with_source(e)),
     }

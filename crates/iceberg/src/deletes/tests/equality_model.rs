@@ -70,7 +70,7 @@ async fn random_keys_are_deleted_as_the_model_says() {
         let mut files = Vec::new();
         for file in 0..random.random_range(1..4) {
             let sequence = random.random_range(1..6);
-            let count = random.random_range(0..3_000);
+            let count = random.random_range(0..1_500);
             let keys: Vec<Key> = (0..count).map(|_| key(&mut random, reach)).collect();
             let [a, b, c] = arrays(&keys, &mut random);
             let rows = batch([(3, "c", c), (1, "a", a), (2, "b", b)]);
@@ -88,7 +88,7 @@ async fn random_keys_are_deleted_as_the_model_says() {
             .await
             .unwrap();
         for sequence in 0..7 {
-            let count = random.random_range(0..2_000);
+            let count = random.random_range(0..1_000);
             let keys: Vec<Key> = (0..count).map(|_| key(&mut random, reach)).collect();
             let kept = sets[0].keep(&arrays(&keys, &mut random), sequence).unwrap();
             for (row, key) in keys.iter().enumerate() {

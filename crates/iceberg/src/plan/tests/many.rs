@@ -148,7 +148,10 @@ async fn planning_times() {
     let columns: Vec<Loaded<EntryColumns>> = many.load().await;
     time("100,000 entries by columns", start);
     usage("columns");
-    println!("the process grew by {} MiB", resident().saturating_sub(before) >> 20);
+    println!(
+        "the process grew by {} MiB",
+        resident().saturating_sub(before) >> 20
+    );
     let start = Instant::now();
     let warm: Vec<DataManifest> = many.load().await;
     time("again", start);

@@ -7,6 +7,7 @@
 mod draw;
 mod metrics;
 mod predicates;
+mod values;
 
 use std::sync::Arc;
 

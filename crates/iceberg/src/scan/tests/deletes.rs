@@ -125,7 +125,11 @@ async fn a_query_that_waits_for_a_delete_file_is_cancelled_at_once() {
 #[tokio::test]
 async fn a_limit_on_whole_row_groups_brings_no_deleted_row_back() {
     let Some(folder) = tables() else { return };
-    for name in ["duckwrite_dv_v3", "spark_eqdel_v2", "spark_eqdel_pos_mixed_v2"] {
+    for name in [
+        "duckwrite_dv_v3",
+        "spark_eqdel_v2",
+        "spark_eqdel_pos_mixed_v2",
+    ] {
         let copy = copy_of(&folder.join(name));
         let files = files_below(copy.path(), ".parquet");
         files.iter().for_each(|file| regroup(file, 4));
@@ -137,7 +141,10 @@ async fn a_limit_on_whole_row_groups_brings_no_deleted_row_back() {
                 let sql = format!("SELECT id FROM t WHERE id > -1 LIMIT {limit}");
                 let found = rows(&query(&session, &sql).await.unwrap());
                 assert_eq!(found.len(), limit.min(all.len()), "{name}: {sql}");
-                assert!(found.iter().all(|row| all.contains(row)), "{name}: {sql}: {found:?}");
+                assert!(
+                    found.iter().all(|row| all.contains(row)),
+                    "{name}: {sql}: {found:?}"
+                );
             }
         }
     }

@@ -129,7 +129,7 @@ async fn compare(folder: &Path, all: &[RecordBatch]) {
     let all_rows = rows(all);
     let sessions = sessions();
     // The others have less of what matters here, and read all tables besides.
-    for number in [1, 3, 4, 6, 7] {
+    for number in [3, 4, 6, 7] {
         let session = &sessions[number];
         let at = format!("session {number}, {}", folder.display());
         register(session, &table, SnapshotSelector::Current).unwrap();
@@ -186,10 +186,8 @@ async fn every_query_leaves_deleted_rows_out_of_many_row_groups() {
     let tables = [
         "duckwrite_dv_v3",
         "impala_v2_delete_equality_multi_eq_ids",
-        "impala_v2_delete_positional",
         "spark_eqdel_pos_mixed_v2",
         "spark_posdel_v2_file_granularity",
-        "spark_v2_posdel_upgraded_to_v3_dv",
     ];
     for folder in folders(&tables) {
         let all = all_rows(&folder).await;

@@ -46,7 +46,7 @@ async fn values_that_would_change_are_errors() {
         ("id, i", "SELECT * FROM (VALUES (1, 1.5))", "the value 1.5 of type Float64"),
         ("id, n", "VALUES (1, 1.234)", "column 'n': the value 1.234"),
         ("id, n", "SELECT 1, CAST(1.234 AS DECIMAL(9, 3))", "column 'n': the value 1.234"),
-        ("id, n", "VALUES (1, 123456789)", "Decimal128(9, 2)"),
+        ("id, n", "VALUES (1, 123456789)", "too large to store in a Decimal128 of precision 9"),
         ("id, f", "VALUES (1, 1e300)", "column 'f'"),
         (
             "id, at",
@@ -57,7 +57,7 @@ async fn values_that_would_change_are_errors() {
         ("id, at", "SELECT 1, now()", "column 'at' of table 'shop.t' is of type Timestamp(µs)"),
         (
             "id, at",
-            "SELECT 1, TIMESTAMP '2024-01-01' + INTERVAL '1 day' * value FROM generate_series(1, 1)",
+            "SELECT 1, to_timestamp(value) FROM generate_series(1, 1)",
             "the value is of type Timestamp(ns): cast it in the SELECT",
         ),
         ("id, atz", "SELECT 1, now()", "as in CAST(… AS TIMESTAMP(6))"),

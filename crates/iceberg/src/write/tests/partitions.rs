@@ -75,7 +75,6 @@ async fn every_transform_parts_rows_as_it_says() {
     for (id, transform, files) in [
         (2, Transform::Identity, 6),
         (3, Transform::Identity, 5),
-        (4, Transform::Identity, 6),
         (5, Transform::Identity, 5),
         (6, Transform::Identity, 3),
         (7, Transform::Identity, 6),
@@ -108,6 +107,23 @@ async fn every_transform_parts_rows_as_it_says() {
 }
 
 #[tokio::test]
+async fn a_value_that_iceberg_cannot_tell_is_refused() {
+    let lake = Lake::new().await;
+    let made = Made {
+        fields: columns(),
+        spec: spec(&[(4, "at", Transform::Identity)]),
+        ..Made::default()
+    };
+    lake.make(made).await;
+    lake.sql("INSERT INTO lake.shop.t (id, at) VALUES (1, '1969-12-31T23:59:59Z'), (2, '2024-01-01T00:00:00.5Z')").await;
+    let before = lake.files();
+    let insert = "INSERT INTO lake.shop.t (id, at) VALUES (1, '1969-12-31T23:59:59.5Z')";
+    let error = lake.error(insert).await;
+    assert!(error.contains("partition field 'at' would have the value"), "{error}");
+    assert_eq!(lake.files(), before);
+}
+
+#[tokio::test]
 async fn several_fields_and_all_versions() {
     for version in [FormatVersion::V1, FormatVersion::V2, FormatVersion::V3] {
         let spec = spec(&[
@@ -115,7 +131,7 @@ async fn several_fields_and_all_versions() {
             (2, "part_of_s", Transform::Truncate(1)),
             (1, "void", Transform::Void),
         ]);
-        let lake = roundtrip(spec, version, 6).await;
+        let lake = roundtrip(spec, version, 5).await;
         let files = lake.files();
         let day = "shop/t/data/day=2024-02-29/part_of_s=%C3%A4/void=null/";
         assert!(files.iter().any(|file| file.starts_with(day)), "{files:?}");
@@ -153,7 +169,7 @@ async fn a_field_inside_of_structs_is_a_partition_too() {
     partitions.sort_by_key(Option::is_some);
     assert_eq!(partitions, [None, Some(Literal::int(7))]);
     let rows = lake.rows("SELECT id, s['y'] FROM lake.shop.t ORDER BY id").await;
-    assert_eq!(rows, ["1 a", "2", "3 b"]);
+    assert_eq!(rows, ["1 a", "2 ", "3 b"]);
 }
 
 #[tokio::test]

@@ -109,7 +109,7 @@ async fn every_file_of_a_partition_is_in_order() {
     let total: u64 = files.iter().map(|file| file.record_count()).sum();
     assert_eq!(total, 200_000);
     let found = lake.rows("SELECT count(*), count(DISTINCT id), sum(k) FROM lake.shop.t").await;
-    let expected = "SELECT 200000, 200000, sum(CASE WHEN value % 10 = 0 THEN NULL ELSE value * 7919 % 1000 END)
+    let expected = "SELECT 200000, 200000 AS ids, sum(CASE WHEN value % 10 = 0 THEN NULL ELSE value * 7919 % 1000 END)
         FROM generate_series(1, 200000)";
     assert_eq!(found, lake.rows(expected).await);
 }

@@ -3,6 +3,7 @@
 
 //! Servers that fail, and what is said and repeated then.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::lake::TABLE;
@@ -216,6 +217,25 @@ async fn a_commit_whose_answer_was_lost_is_found_in_the_table() {
     let (made, sent) = commit(&lake, &[]).await;
     made.unwrap();
     assert_eq!(sent, 1);
+    let catalog = connect(&lake.with_keys(&[])).await.unwrap();
+    assert_eq!(rows_of(&catalog).await.unwrap(), (20, 90));
+}
+
+#[tokio::test]
+async fn a_commit_in_conflict_with_itself_is_not_made_twice() {
+    let lake = Lake::with_files(1).await;
+    let (inner, sent) = (lake.clone(), AtomicUsize::new(0));
+    // What stands before the catalog says that it is busy, but it was not.
+    lake.hook(move |request| {
+        if request.method != "POST" || sent.fetch_add(1, Ordering::SeqCst) > 0 {
+            return None;
+        }
+        inner.commit(request);
+        Some(Answer::error(503, "reset"))
+    });
+    let (made, sent) = commit(&lake, &[]).await;
+    made.unwrap();
+    assert_eq!(sent, 2);
     let catalog = connect(&lake.with_keys(&[])).await.unwrap();
     assert_eq!(rows_of(&catalog).await.unwrap(), (20, 90));
 }

@@ -78,7 +78,7 @@ async fn what_is_no_rest_catalog_is_named() {
     let elsewhere = format!("{}/other", lake.rest.url());
     let down = nowhere();
     for (uri, kind) in [
-        (&down, ErrorKind::Io),
+        (&down, ErrorKind::Unavailable),
         (&elsewhere, ErrorKind::NotACatalog),
         (&page.url(), ErrorKind::NotACatalog),
     ] {

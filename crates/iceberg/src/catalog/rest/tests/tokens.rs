@@ -195,7 +195,7 @@ async fn a_token_endpoint_that_fails_is_named() {
         ("oauth2-server-uri", uri.as_str()),
     ];
     let error = connect(&lake.options(&more)).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Io);
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
 }
 
 #[tokio::test]

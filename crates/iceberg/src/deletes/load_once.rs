@@ -13,7 +13,7 @@ use crate::error::Result;
 
 /// Values by name, each loaded by whoever asks first. Others wait for that load; if it fails or its
 /// caller is cancelled, the next one in the queue loads.
-pub(super) struct Shared<T> {
+pub(super) struct LoadOnce<T> {
     slots: Mutex<HashMap<String, Arc<Slot<T>>>>,
 }
 
@@ -35,7 +35,7 @@ pub(super) enum Keep {
     ForTheScan,
 }
 
-impl<T> Shared<T> {
+impl<T> LoadOnce<T> {
     /// The value called `name`, loaded by `load` if nobody has it, and how long to keep it.
     pub(super) async fn get_or_load<F>(&self, name: &str, load: F) -> Result<Arc<T>>
     where
@@ -83,7 +83,7 @@ impl<T> Kept<T> {
     }
 }
 
-impl<T> Default for Shared<T> {
+impl<T> Default for LoadOnce<T> {
     fn default() -> Self {
         Self {
             slots: Mutex::default(),
@@ -91,8 +91,8 @@ impl<T> Default for Shared<T> {
     }
 }
 
-impl<T> fmt::Debug for Shared<T> {
+impl<T> fmt::Debug for LoadOnce<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").finish_non_exhaustive()
+        f.debug_struct("LoadOnce").finish_non_exhaustive()
     }
 }
