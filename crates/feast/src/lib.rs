@@ -41,7 +41,7 @@ mod session;
 mod statement;
 mod views;
 
-pub use feast_iceberg::CatalogOptions;
+pub use feast_iceberg::{CacheLimits, CatalogOptions};
 pub use ops::pit_join::{AsOf, PitJoinRequest};
 pub use session::{
     FeastContext, FeastContextBuilder, FeastOptions, FeastSettings, SessionStateBuilderExt,

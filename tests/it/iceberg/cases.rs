@@ -15,6 +15,7 @@
 //! | COUNT, MIN and MAX with and without deletes; bounds without NaN, bounds of cut text | [`statistics`] |
 //! | a partition's column that files lack, NULL partitions | [`partitions`] |
 //! | version 1 without schema ids, sizes that are not true, manifests without a header | [`metadata`] |
+//! | formats, types, encryption and versions that are not supported | [`refused`] |
 //! | two mentions of one table in one query see one snapshot | `tests/it/invariants/snapshots.rs` |
 //! | filters of a top-k and of a join prune files | [`statistics`] |
 //! | a query that is cancelled while a delete file loads; delete files that cannot be read | `tests/it/iceberg/faults.rs` |
@@ -24,6 +25,7 @@ mod limits;
 mod metadata;
 mod partitions;
 mod positions;
+mod refused;
 mod schemas;
 mod statistics;
 

@@ -9,8 +9,9 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::MemTable;
+use datafusion::error::DataFusionError;
 use datafusion_feast::FeastContext;
-use feast_iceberg::{IcebergTableProvider, ObjectStorageFactory, SnapshotSelector, TableStorage};
+use feast_iceberg::{ErrorKind, IcebergTableProvider, ObjectStorageFactory, SnapshotSelector, TableStorage};
 use feast_testkit::faults;
 use feast_testkit::tables::{Datum, MadeTable, Schema, Snapshot, batch, holds};
 use iceberg::TableIdent;
@@ -145,7 +146,20 @@ pub(super) fn register_known(feast: &FeastContext, rows: &RecordBatch) -> Result
 
 /// The answer to a query.
 pub(super) async fn answer(feast: &FeastContext, sql: &str) -> Result<Vec<RecordBatch>, String> {
-    let failed = |error: datafusion::error::DataFusionError| format!("{sql}: {error}");
+    let failed = |error: DataFusionError| format!("{sql}: {error}");
     let frame = feast.sql(sql).await.map_err(failed)?;
     frame.collect().await.map_err(failed)
+}
+
+/// The kind of our own error inside one of DataFusion.
+pub(super) fn kind_of(error: &DataFusionError) -> Option<ErrorKind> {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    let mut kind = None;
+    while let Some(found) = cause {
+        if let Some(ours) = found.downcast_ref::<feast_iceberg::Error>() {
+            kind = Some(ours.kind());
+        }
+        cause = found.source();
+    }
+    kind
 }

@@ -6,6 +6,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::lake::service;
 use super::peers::program;
@@ -62,6 +63,13 @@ impl Proxy {
 
     /// The requests so far with `text` in them, each with the status of its answer before it.
     pub(super) fn requests(&self, text: &str) -> Vec<String> {
+        let told = || self.requests.lock().unwrap().len();
+        let mut before = usize::MAX;
+        // The last of them may be on their way.
+        while told() != before {
+            before = told();
+            std::thread::sleep(Duration::from_millis(50));
+        }
         let requests = self.requests.lock().unwrap();
         let found = requests.iter().filter(|request| request.contains(text));
         found.cloned().collect()

@@ -96,42 +96,57 @@ pub(crate) fn parse_create_table(text: &str) -> Result<Option<CreateTable>> {
     name(&mut cursor)?;
     let mut columns = None;
     if *cursor.peek(0) == Token::LParen {
-        let from = cursor.location();
         step_over(&mut cursor)?;
-        columns = Some(columns_of(text, begin, from, cursor.location()));
+        columns = Some(between(text, begin, cursor.location()));
     }
-    let (mut partition_by, mut properties, mut query) = (None, None, None);
-    while !cursor.at_end() && query.is_none() {
-        let at = cursor.location();
-        if cursor.eat("PARTITIONED") {
-            cursor.expect("BY")?;
-            let list = cursor.list(partition)?;
-            cursor.once(&mut partition_by, "PARTITIONED BY", at, list)?;
-        } else if cursor.eat("WITH") || cursor.eat("OPTIONS") {
-            let list = property_list(&mut cursor)?;
-            cursor.once(&mut properties, "WITH", at, list)?;
-        } else if cursor.eat("AS") {
-            if cursor.at_end() {
-                return cursor.expected("a query after AS", &[]);
-            }
-            query = Some(alone(text, cursor.location()));
-        } else {
-            let keywords = ["PARTITIONED BY", "WITH", "AS"];
-            let expected = alternatives("PARTITIONED BY (…)", &["WITH (…)", "AS query"]);
-            return cursor.expected(&expected, &keywords);
-        }
-    }
-    if columns.is_none() && query.is_none() {
+    let clauses = Clauses::read(&mut cursor, text)?;
+    if columns.is_none() && clauses.query.is_none() {
         return cursor.expected("columns in parentheses or AS query", &[]);
     }
     Ok(Some(CreateTable {
         explain: explain.map(|(explain, _)| explain),
         if_not_exists,
         columns,
-        partition_by: partition_by.unwrap_or_default(),
-        properties: properties.unwrap_or_default(),
-        query,
+        partition_by: clauses.partition_by.unwrap_or_default(),
+        properties: clauses.properties.unwrap_or_default(),
+        query: clauses.query,
     }))
+}
+
+/// What follows the columns.
+#[derive(Default)]
+struct Clauses {
+    partition_by: Option<Vec<PartitionBy>>,
+    properties: Option<Vec<(String, String)>>,
+    query: Option<String>,
+}
+
+impl Clauses {
+    fn read(cursor: &mut Cursor, text: &str) -> Result<Self> {
+        let mut clauses = Self::default();
+        while !cursor.at_end() && clauses.query.is_none() {
+            let at = cursor.location();
+            if cursor.eat("PARTITIONED") {
+                cursor.expect("BY")?;
+                let list = cursor.list(partition)?;
+                cursor.once(&mut clauses.partition_by, "PARTITIONED BY", at, list)?;
+            } else if cursor.eat("WITH") || cursor.eat("OPTIONS") {
+                let list = property_list(cursor)?;
+                cursor.once(&mut clauses.properties, "WITH", at, list)?;
+            } else if cursor.eat("AS") {
+                if cursor.at_end() {
+                    return cursor.expected("a query after AS", &[]);
+                }
+                let end = Location::new(u64::MAX, u64::MAX);
+                clauses.query = Some(between(text, cursor.location(), end));
+            } else {
+                let keywords = ["PARTITIONED BY", "WITH", "AS"];
+                let expected = alternatives("PARTITIONED BY (…)", &["WITH (…)", "AS query"]);
+                return cursor.expected(&expected, &keywords);
+            }
+        }
+        Ok(clauses)
+    }
 }
 
 fn name(cursor: &mut Cursor) -> Result<TableReference> {
@@ -275,21 +290,11 @@ fn property_list(cursor: &mut Cursor) -> Result<Vec<(String, String)>> {
         .collect())
 }
 
-/// The statement from `CREATE` to the end of its columns, with blanks for what is before, so that errors point at the right place.
-fn columns_of(text: &str, begin: Location, from: Location, to: Location) -> String {
-    let (begin, from) = (offset(text, begin), offset(text, from));
-    // The location behind the columns is that of the next token, so blanks may be in between.
-    let to = offset(text, to).max(from);
-    let mut alone = blanks(&text[..begin]);
-    alone.push_str(&text[begin..to]);
-    alone
-}
-
-/// What follows `from`, with blanks for what is before.
-fn alone(text: &str, from: Location) -> String {
-    let from = offset(text, from);
+/// The text between two places, with blanks for what is before it, so that errors point at the right place.
+fn between(text: &str, from: Location, to: Location) -> String {
+    let (from, to) = (offset(text, from), offset(text, to));
     let mut alone = blanks(&text[..from]);
-    alone.push_str(&text[from..]);
+    alone.push_str(&text[from..to.max(from)]);
     alone
 }
 

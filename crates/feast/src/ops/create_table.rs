@@ -12,7 +12,7 @@ use datafusion::common::{Result, plan_err};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{DdlStatement, LogicalPlan};
 use datafusion::sql::parser::Statement;
-use datafusion::sql::sqlparser::ast::{self, ArrayElemTypeDef, Ident, ObjectName};
+use datafusion::sql::sqlparser::ast::{self, ArrayElemTypeDef, Ident, ObjectName, TimezoneInfo};
 use feast_iceberg::{IcebergCatalogProvider, NewIcebergTable, TableDefinition};
 
 use super::columns::nothing;
@@ -124,9 +124,11 @@ async fn declared(text: &str, state: &SessionState) -> Result<Schema> {
     };
     // Only the columns are of interest: no catalog is asked for a table of that name.
     table.name = ObjectName::from(vec![Ident::new("columns_of_a_new_table")]);
-    for column in &mut table.columns {
-        microseconds(&mut column.data_type);
-    }
+    let declared: Vec<_> = table
+        .columns
+        .iter()
+        .map(|column| column.data_type.clone())
+        .collect();
     let planned = plan(statement, state).await?;
     let LogicalPlan::Ddl(DdlStatement::CreateMemoryTable(table)) = planned else {
         return plan_err!("the columns of the table cannot be planned");
@@ -142,40 +144,54 @@ async fn declared(text: &str, state: &SessionState) -> Result<Schema> {
         );
     }
     let schema = table.input.schema().as_arrow();
-    let fields = schema.fields().iter().map(|field| {
-        let data_type = microsecond_times(field.data_type());
-        Field::new(field.name(), data_type, field.is_nullable())
-    });
+    let fields = schema
+        .fields()
+        .iter()
+        .zip(&declared)
+        .map(|(field, declared)| {
+            let data_type = meant(declared, field.data_type());
+            Field::new(field.name(), data_type, field.is_nullable())
+        });
     Ok(Schema::new(fields.collect::<Vec<_>>()))
 }
 
-/// A timestamp that does not say how precise it is has microseconds, as in Iceberg and in the SQL standard; DataFusion takes
-/// nanoseconds.
-fn microseconds(data_type: &mut ast::DataType) {
-    match data_type {
-        ast::DataType::Timestamp(precision @ None, _) => *precision = Some(6),
-        ast::DataType::Array(
-            ArrayElemTypeDef::AngleBracket(item)
-            | ArrayElemTypeDef::SquareBracket(item, _)
-            | ArrayElemTypeDef::Parenthesis(item),
-        ) => microseconds(item),
-        ast::DataType::Map(key, value) => {
-            microseconds(key);
-            microseconds(value);
+/// The type that a declaration means in Iceberg, where DataFusion plans another one: times that do not say how precise they are
+/// have microseconds, as in the SQL standard, and a time zone is not left out.
+fn meant(declared: &ast::DataType, planned: &DataType) -> DataType {
+    let field = |declared: &ast::DataType, planned: &Field| {
+        let data_type = meant(declared, planned.data_type());
+        Arc::new(planned.clone().with_data_type(data_type))
+    };
+    match (declared, planned) {
+        (ast::DataType::Timestamp(precision, zone), DataType::Timestamp(unit, planned)) => {
+            let unit = precision.map_or(TimeUnit::Microsecond, |_| *unit);
+            let zone = match zone {
+                TimezoneInfo::WithTimeZone | TimezoneInfo::Tz => Some("UTC".into()),
+                _ => planned.clone(),
+            };
+            DataType::Timestamp(unit, zone)
         }
-        ast::DataType::Struct(fields, _) => {
-            for field in fields {
-                microseconds(&mut field.field_type);
-            }
+        (_, DataType::Time64(_)) => DataType::Time64(TimeUnit::Microsecond),
+        (
+            ast::DataType::Array(
+                ArrayElemTypeDef::AngleBracket(declared)
+                | ArrayElemTypeDef::SquareBracket(declared, _)
+                | ArrayElemTypeDef::Parenthesis(declared),
+            ),
+            DataType::List(item),
+        ) => DataType::List(field(declared, item)),
+        (
+            ast::DataType::Array(ArrayElemTypeDef::SquareBracket(declared, _)),
+            DataType::FixedSizeList(item, length),
+        ) => DataType::FixedSizeList(field(declared, item), *length),
+        (ast::DataType::Struct(declared, _), DataType::Struct(fields)) => {
+            let fields = declared.iter().zip(fields);
+            DataType::Struct(
+                fields
+                    .map(|(it, planned)| field(&it.field_type, planned))
+                    .collect(),
+            )
         }
-        _ => {}
-    }
-}
-
-/// Times of a day, which DataFusion knows in nanoseconds only.
-fn microsecond_times(data_type: &DataType) -> DataType {
-    match data_type {
-        DataType::Time64(TimeUnit::Nanosecond) => DataType::Time64(TimeUnit::Microsecond),
-        other => other.clone(),
+        (_, planned) => planned.clone(),
     }
 }

@@ -10,7 +10,7 @@ use datafusion::common::Result;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::prelude::{SessionConfig, SessionContext};
-use feast_iceberg::CatalogOptions;
+use feast_iceberg::{CacheLimits, CatalogOptions};
 use feast_registry::{FileRegistryStore, RegistryStore};
 
 use super::context::FeastContext;
@@ -67,6 +67,13 @@ impl FeastContextBuilder {
     #[must_use]
     pub fn with_project(mut self, project: impl Into<String>) -> Self {
         self.options = self.options.with_project(project);
+        self
+    }
+
+    /// Keeps at most so much of the manifests and delete files of Iceberg tables in memory.
+    #[must_use]
+    pub fn with_cache_limits(mut self, limits: CacheLimits) -> Self {
+        self.options = self.options.with_cache_limits(limits);
         self
     }
 

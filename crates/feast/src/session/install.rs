@@ -14,7 +14,7 @@ use datafusion::logical_expr::planner::RelationPlanner;
 use datafusion::optimizer::{Analyzer, OptimizerRule};
 use datafusion::optimizer::optimizer::Optimizer;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
-use feast_iceberg::{CheckIcebergInsert, ChooseIcebergScan};
+use feast_iceberg::{CacheLimits, CheckIcebergInsert, ChooseIcebergScan, IcebergCaches};
 use feast_pit::{KeepEntityOrder, PushFilterThroughPitJoin};
 use feast_registry::{InMemoryRegistryStore, RegistryStore};
 
@@ -30,6 +30,7 @@ use crate::views::FeastCatalog;
 pub struct FeastOptions {
     pub(super) registry: Arc<dyn RegistryStore>,
     pub(super) project: String,
+    pub(super) cache_limits: CacheLimits,
 }
 
 impl Default for FeastOptions {
@@ -38,6 +39,7 @@ impl Default for FeastOptions {
         Self {
             registry: Arc::new(InMemoryRegistryStore::default()),
             project: "default".to_owned(),
+            cache_limits: CacheLimits::default(),
         }
     }
 }
@@ -54,6 +56,13 @@ impl FeastOptions {
     #[must_use]
     pub fn with_project(mut self, project: impl Into<String>) -> Self {
         self.project = project.into();
+        self
+    }
+
+    /// Keeps at most so much of the manifests and delete files of Iceberg tables in memory.
+    #[must_use]
+    pub fn with_cache_limits(mut self, limits: CacheLimits) -> Self {
+        self.cache_limits = limits;
         self
     }
 }
@@ -104,7 +113,7 @@ pub(super) fn install(
         catalogs: Arc::clone(&catalogs),
         attached: RwLock::new(BTreeMap::new()),
         runtime,
-        caches: Arc::default(),
+        caches: Arc::new(IcebergCaches::new(options.cache_limits)),
     });
     catalogs.register_catalog(
         "feast".to_owned(),

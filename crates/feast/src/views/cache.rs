@@ -206,3 +206,32 @@ fn numbers(values: impl Iterator<Item = Option<u64>>) -> ArrayRef {
     let number = |value: Option<u64>| value.map(|v| i64::try_from(v).unwrap_or(i64::MAX));
     Arc::new(values.map(number).collect::<Int64Array>())
 }
+
+#[cfg(test)]
+mod tests {
+    use datafusion::assert_batches_eq;
+    use feast_iceberg::CacheLimits;
+
+    use crate::FeastContext;
+
+    #[tokio::test]
+    async fn limits_are_those_that_were_given() {
+        let limits = CacheLimits {
+            manifests: 1_000,
+            deletes: 2_000,
+        };
+        let feast = FeastContext::builder().with_cache_limits(limits);
+        let feast = Box::pin(feast.build()).await.unwrap();
+        let limits = "SELECT DISTINCT limit_bytes FROM feast.cache.usage WHERE kind <> 'footer' ORDER BY 1";
+        let limits = Box::pin(feast.sql(limits)).await.unwrap();
+        let expected = [
+            "+-------------+",
+            "| limit_bytes |",
+            "+-------------+",
+            "| 1000        |",
+            "| 2000        |",
+            "+-------------+",
+        ];
+        assert_batches_eq!(expected, &limits.collect().await.unwrap());
+    }
+}

@@ -138,7 +138,10 @@ pub(crate) fn partition_spec(
             let (transform, column) = (by.transform, &by.column);
             return Err(Error::new(
                 ErrorKind::Invalid,
-                format!("column '{column}' is of type {}, which has no {transform}", field.field_type),
+                format!(
+                    "column '{column}' is of type {}, which has no {transform}",
+                    field.field_type
+                ),
             ));
         }
         spec = spec.add_partition_field(field.id, by.field_name(), by.transform)?;

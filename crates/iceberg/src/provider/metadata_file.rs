@@ -3,9 +3,12 @@
 
 //! Reading a table's metadata file, and saying why one cannot be read.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use iceberg::io::FileIO;
-use iceberg::spec::TableMetadata;
+use iceberg::spec::{FormatVersion, MAIN_BRANCH, SnapshotReference, TableMetadata};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::refused;
@@ -41,13 +44,12 @@ pub(crate) async fn read_whole_metadata(file_io: &FileIO, file: &str) -> Result<
     }
 }
 
-/// Parses a metadata file. What it has that cannot be read is named in the error. If something was
-/// left out that no read needs, why comes along.
-fn parse(bytes: Bytes) -> Result<(TableMetadata, Option<serde_json::Error>)> {
+/// Parses a metadata file. What it has that cannot be read is named in the error. If something is
+/// missing that a change of the table would lose, why comes along.
+fn parse(bytes: Bytes) -> Result<(TableMetadata, Option<Error>)> {
     let bytes = unpacked(bytes)?;
-    check_defaults(&bytes)?;
     let failed = match serde_json::from_slice::<TableMetadata>(&bytes) {
-        Ok(metadata) => return Ok((refused::check(metadata)?, None)),
+        Ok(metadata) => return with_first_refs(refused::check(metadata)?, &bytes),
         Err(failed) => failed,
     };
     let mut written: Value = serde_json::from_slice(&bytes).map_err(|cause| {
@@ -55,9 +57,46 @@ fn parse(bytes: Bytes) -> Result<(TableMetadata, Option<serde_json::Error>)> {
     })?;
     mend(&mut written);
     match serde_json::from_value::<TableMetadata>(written.clone()) {
-        Ok(metadata) => Ok((refused::check(metadata)?, Some(failed))),
+        Ok(metadata) => {
+            let (metadata, _) = with_first_refs(refused::check(metadata)?, &bytes)?;
+            let why = Error::new(ErrorKind::Damaged, failed.to_string());
+            Ok((metadata, Some(why)))
+        }
         Err(_) => Err(refused::reason(&written, &failed)),
     }
+}
+
+/// The part of a metadata file that names branches and tags.
+#[derive(Deserialize)]
+struct Refs {
+    #[serde(default)]
+    refs: Option<BTreeMap<String, SnapshotReference>>,
+}
+
+/// `metadata` with the branches and tags that the file has. The core crate neither reads nor
+/// writes them in format version 1, but other engines do.
+fn with_first_refs(
+    metadata: TableMetadata,
+    bytes: &Bytes,
+) -> Result<(TableMetadata, Option<Error>)> {
+    if metadata.format_version() != FormatVersion::V1 {
+        return Ok((metadata, None));
+    }
+    let found = serde_json::from_slice::<Refs>(bytes)
+        .ok()
+        .and_then(|found| found.refs);
+    let mut refs = found.unwrap_or_default();
+    refs.remove(MAIN_BRANCH);
+    if refs.is_empty() {
+        return Ok((metadata, None));
+    }
+    let mut builder = metadata.into_builder(None);
+    for (name, reference) in refs {
+        builder = builder.set_ref(&name, reference)?;
+    }
+    let message = "branches and tags of tables of format version 1 cannot be written";
+    let why = Error::new(ErrorKind::Unsupported, message);
+    Ok((builder.build()?.metadata, Some(why)))
 }
 
 /// Puts right what other readers let pass and the core crate does not: it changes nothing that a

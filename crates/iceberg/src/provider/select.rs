@@ -12,6 +12,7 @@ use iceberg::spec::{
     FormatVersion, MAIN_BRANCH, SchemaRef as IcebergSchemaRef, SnapshotRef, SnapshotReference,
     SnapshotRetention, TableMetadata,
 };
+use serde_json::{Value, json};
 
 use super::metadata_file::is_inline;
 use crate::error::{Error, ErrorKind, Result};
@@ -116,12 +117,8 @@ fn named(name: &str, metadata: &TableMetadata, reference: &str) -> Result<Select
             if known.is_empty() {
                 known.push(MAIN_BRANCH);
             }
-            let first = match metadata.format_version() {
-                FormatVersion::V1 => "; those of tables of format version 1 are not read",
-                _ => "",
-            };
             Err(not_found(format!(
-                "table {name} has no branch or tag '{reference}': {}{first}",
+                "table {name} has no branch or tag '{reference}': {}",
                 known_names(known, reference)
             )))
         }
@@ -133,10 +130,23 @@ pub(crate) fn references(
     name: &str,
     metadata: &TableMetadata,
 ) -> Result<BTreeMap<String, SnapshotReference>> {
-    // The core crate shows them nowhere but in the written form.
-    let written = serde_json::to_value(metadata).and_then(|mut written| {
-        let refs = written.get_mut("refs").map(serde_json::Value::take);
-        serde_json::from_value(refs.unwrap_or_else(|| serde_json::json!({})))
+    // The core crate shows them nowhere but in the written form, and that only since version 2.
+    let second = match metadata.format_version() {
+        FormatVersion::V1 => {
+            let builder = metadata.clone().into_builder(None);
+            Some(
+                builder
+                    .upgrade_format_version(FormatVersion::V2)?
+                    .build()?
+                    .metadata,
+            )
+        }
+        _ => None,
+    };
+    let written = serde_json::to_value(second.as_ref().unwrap_or(metadata));
+    let written = written.and_then(|mut written| {
+        let refs = written.get_mut("refs").map(Value::take);
+        serde_json::from_value(refs.unwrap_or_else(|| json!({})))
     });
     let mut refs: BTreeMap<String, SnapshotReference> = written.map_err(|cause| {
         let message = format!("the branches and tags of table {name} cannot be told");

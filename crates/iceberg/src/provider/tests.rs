@@ -19,6 +19,8 @@ use super::*;
 use crate::append::{append, create_table};
 use crate::catalog::SqlCatalog;
 
+mod copies;
+mod metadata;
 mod moved;
 pub(crate) mod opened;
 

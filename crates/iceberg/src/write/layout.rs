@@ -49,7 +49,10 @@ impl Layout {
         let schema = Arc::clone(metadata.current_schema());
         let rows = Arc::clone(TableColumns::try_new(name, &schema)?.arrow());
         let spec = Arc::clone(metadata.default_partition_spec());
-        let odd = spec.fields().iter().find(|field| !is_avro_name(&field.name));
+        let odd = spec
+            .fields()
+            .iter()
+            .find(|field| !is_avro_name(&field.name));
         if let Some(field) = odd {
             let text = format!(
                 "its partition field '{}' has a name that its manifests cannot have as it is: \

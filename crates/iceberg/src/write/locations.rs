@@ -10,9 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arrow::array::types::Int32Type;
 use arrow::array::{ArrayRef, AsArray, StringArray};
 use chrono::{DateTime, Datelike, TimeDelta};
-use iceberg::spec::{
-    Literal, PartitionSpec, PrimitiveLiteral, Struct, TableMetadata, Transform,
-};
+use iceberg::spec::{Literal, PartitionSpec, PrimitiveLiteral, Struct, TableMetadata, Transform};
 use iceberg::transform::create_transform_function;
 use uuid::Uuid;
 
@@ -124,9 +122,7 @@ fn text(transform: Transform, value: &Literal) -> String {
         PrimitiveLiteral::String(value) => value.clone(),
         PrimitiveLiteral::Int128(value) => value.to_string(),
         PrimitiveLiteral::UInt128(value) => Uuid::from_u128(*value).to_string(),
-        PrimitiveLiteral::Binary(value) => {
-            value.iter().map(|byte| format!("{byte:02x}")).collect()
-        }
+        PrimitiveLiteral::Binary(value) => value.iter().map(|byte| format!("{byte:02x}")).collect(),
         PrimitiveLiteral::AboveMax | PrimitiveLiteral::BelowMin => "value".to_string(),
     }
 }

@@ -162,8 +162,9 @@ impl TaskWriter {
             self.close(&last).await?;
         }
         let layout = &self.layout;
-        let location =
-            layout.locations.next(self.task, &layout.spec, &part.partition)?;
+        let location = layout
+            .locations
+            .next(self.task, &layout.spec, &part.partition)?;
         self.ledger.enter(&location);
         let file = OpenFile::create(layout, location, part.partition.clone()).await?;
         self.open.insert(part.key.clone(), file);

@@ -28,6 +28,10 @@ pub struct TableFile {
     pub rows: Vec<FileRow>,
     /// What a delete file deletes.
     pub deletes: Option<DeleteKind>,
+    /// The format that the manifest says, where it is another than the file's own.
+    pub said_format: Option<&'static str>,
+    /// What the manifest says of the file's key; only encrypted files have one.
+    pub key_metadata: Option<Vec<u8>>,
     pub(super) record_count: i64,
     pub(super) recorded_size: i64,
     pub(super) splits: Vec<i64>,
@@ -98,9 +102,10 @@ impl TableFile {
     }
 
     pub(super) fn format(&self) -> &'static str {
-        match &self.deletes {
-            Some(DeleteKind::Vector { .. }) => "PUFFIN",
-            _ => "PARQUET",
+        match (&self.deletes, self.said_format) {
+            (_, Some(said)) => said,
+            (Some(DeleteKind::Vector { .. }), None) => "PUFFIN",
+            (_, None) => "PARQUET",
         }
     }
 }

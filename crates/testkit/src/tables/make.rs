@@ -214,6 +214,8 @@ fn unnumbered(path: String, spec_id: i32, partition: &[Datum]) -> TableFile {
         file_sequence: -1,
         rows: Vec::new(),
         deletes: None,
+        said_format: None,
+        key_metadata: None,
         record_count: 0,
         recorded_size: 0,
         splits: Vec::new(),

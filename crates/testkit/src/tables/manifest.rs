@@ -136,6 +136,7 @@ fn file_schema(version: u8, spec: &PartitionSpec) -> Json {
         optional(137, "nan_value_counts", map(138, 139, "long")),
         optional(125, "lower_bounds", map(126, 127, "bytes")),
         optional(128, "upper_bounds", map(129, 130, "bytes")),
+        optional(131, "key_metadata", json!("bytes")),
         optional(132, "split_offsets", list(133, json!("long"))),
         optional(140, "sort_order_id", json!("int")),
     ]);
@@ -221,6 +222,10 @@ fn file_value(version: u8, spec: &PartitionSpec, entry: &Entry) -> Value {
         ("nan_value_counts", longs(&metrics.nans)),
         ("lower_bounds", bounds(&metrics.lower)),
         ("upper_bounds", bounds(&metrics.upper)),
+        (
+            "key_metadata",
+            some(file.key_metadata.clone().map(Value::Bytes)),
+        ),
         (
             "split_offsets",
             some((!file.splits.is_empty()).then_some(Value::Array(splits))),

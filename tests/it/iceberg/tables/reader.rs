@@ -15,6 +15,8 @@ use feast_testkit::relocate::{fixture, place, register_table};
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
+use crate::iceberg::made::kind_of;
+
 /// A SQLite catalog that relocated copies of tables are registered in.
 pub(super) struct Lake {
     folder: TempDir,
@@ -131,17 +133,7 @@ const FEATURES: [&str; 8] = [
 impl From<DataFusionError> for Failure {
     fn from(error: DataFusionError) -> Self {
         let text = error.to_string();
-        let kind = {
-            let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
-            let mut kind = None;
-            while let Some(found) = cause {
-                if let Some(ours) = found.downcast_ref::<feast_iceberg::Error>() {
-                    kind = Some(ours.kind());
-                }
-                cause = found.source();
-            }
-            kind
-        };
+        let kind = kind_of(&error);
         let lower = text.to_lowercase();
         let named = FEATURES.iter().any(|feature| lower.contains(feature));
         match kind == Some(ErrorKind::Unsupported) && named {

@@ -38,7 +38,7 @@ impl DeleteLoader {
             let keep = self.keep(treemap_weight(&deleted), KEPT_OF_FILES);
             Ok((deleted, keep))
         };
-        self.deleted.get_or_load(data_file, load).await
+        Box::pin(self.deleted.get_or_load(data_file, load)).await
     }
 
     async fn vector(
@@ -106,7 +106,7 @@ impl DeleteLoader {
             };
             Ok((deletes, keep))
         };
-        self.positions.get_or_load(location, load).await
+        Box::pin(self.positions.get_or_load(location, load)).await
     }
 
     /// How long to keep so many bytes: for the scan if there is memory for them.

@@ -1,78 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the datafusion-feast authors
 
-//! Tables that were copied, and metadata that cannot be read.
+//! Tables that were copied.
 
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
-use datafusion::error::Result as DataFusionResult;
 use datafusion::prelude::SessionContext;
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
 
-use crate::provider::{IcebergTableProvider, OpenOptions, SnapshotSelector};
-
-fn fixture(name: &str) -> PathBuf {
-    let tables = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/tables");
-    tables.join(name).join("table")
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        match entry.file_type().unwrap().is_dir() {
-            true => copy(&entry.path(), &target),
-            false => drop(fs::copy(entry.path(), target).unwrap()),
-        }
-    }
-}
-
-/// The newest metadata file of a copied table.
-fn newest(table: &Path) -> PathBuf {
-    let files = fs::read_dir(table.join("metadata")).unwrap();
-    let files = files.map(|entry| entry.unwrap().path());
-    let mut files: Vec<_> = files
-        .filter(|f| f.to_string_lossy().ends_with(".json"))
-        .collect();
-    files.sort();
-    files.pop().unwrap()
-}
-
-fn changed(file: &Path, change: impl FnOnce(&mut Value)) {
-    let mut metadata: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
-    change(&mut metadata);
-    fs::write(file, serde_json::to_vec(&metadata).unwrap()).unwrap();
-}
-
-async fn open(location: &Path, allow_moved_paths: bool) -> DataFusionResult<IcebergTableProvider> {
-    let options = OpenOptions {
-        allow_moved_paths,
-        ..OpenOptions::default()
-    };
-    IcebergTableProvider::open(location.to_str().unwrap(), options).await
-}
-
-async fn refused(location: &Path) -> String {
-    open(location, true).await.unwrap_err().to_string()
-}
-
-async fn count(table: IcebergTableProvider) -> DataFusionResult<i64> {
-    let context = SessionContext::new();
-    context.register_table("t", Arc::new(table)).unwrap();
-    // Not from statistics: the rows are to be read.
-    let rows = context
-        .sql("SELECT count(*) FROM (SELECT DISTINCT * FROM t)")
-        .await?;
-    let rows = rows.collect().await?;
-    Ok(rows[0].column(0).as_primitive::<Int64Type>().value(0))
-}
+use super::copies::{changed, copy, count, fixture, newest, open, refused};
+use crate::provider::{IcebergTableProvider, OpenOptions};
 
 #[tokio::test]
 async fn a_copied_table_says_how_to_open_it() {
@@ -261,145 +204,6 @@ async fn rows_tell_the_file_they_are_in_as_it_is_recorded() {
         let limited = "SELECT count(*) FROM (SELECT \"$path\" FROM t LIMIT 2)";
         assert_eq!(one(limited).await, 2, "{name}");
     }
-}
-
-#[tokio::test]
-async fn what_cannot_be_read_is_refused_by_name() {
-    let dir = TempDir::new().unwrap();
-    copy(&fixture("spark_v2_posdel_upgraded_to_v3_dv"), dir.path());
-    let file = newest(dir.path());
-    let whole = fs::read(&file).unwrap();
-    let current = |m: &mut Value, change: &dyn Fn(&mut Value)| {
-        let id = m["current-schema-id"].clone();
-        let schemas = m["schemas"].as_array_mut().unwrap();
-        change(schemas.iter_mut().find(|s| s["schema-id"] == id).unwrap());
-    };
-    let column = |of: Value| {
-        move |schema: &mut Value| {
-            let field = json!({"id": 900, "name": "odd", "required": false, "type": of});
-            schema["fields"].as_array_mut().unwrap().push(field);
-        }
-    };
-    let cases: Vec<(Box<dyn Fn(&mut Value)>, &[&str])> = vec![
-        (
-            Box::new(|m| m["format-version"] = json!(4)),
-            &["format version 4", "1 to 3"],
-        ),
-        (
-            Box::new(|m| current(m, &column(json!("variant")))),
-            &["'odd' (variant)", "drop them"],
-        ),
-        (
-            Box::new(|m| current(m, &column(json!("geometry(OGC:CRS84)")))),
-            &["geometry"],
-        ),
-        (
-            Box::new(|m| current(m, &column(json!("unknown")))),
-            &["'odd' (unknown)"],
-        ),
-        (
-            Box::new(|m| {
-                let list = json!({"type": "list", "element-id": 901, "element-required": false,
-                                  "element": "geography"});
-                current(m, &column(list))
-            }),
-            &["'odd.element' (geography)"],
-        ),
-        (
-            Box::new(|m| m["properties"]["encryption.key-id"] = json!("k")),
-            &["encrypted"],
-        ),
-        (
-            Box::new(|m| m["snapshots"][0]["snapshot-id"] = json!(10_000_000_000_000_000_000_u64)),
-            &["10000000000000000000", "2^63"],
-        ),
-        (
-            Box::new(|m| drop(m.as_object_mut().unwrap().remove("next-row-id"))),
-            &["lacks next-row-id"],
-        ),
-        (Box::new(|m| *m = json!([1])), &["JSON of another kind"]),
-        (
-            Box::new(|m| *m = json!({"view-uuid": "u", "format-version": 1})),
-            &["of a view"],
-        ),
-        (Box::new(|m| *m = json!({"a": 1})), &["format-version"]),
-    ];
-    for (change, said) in cases {
-        fs::write(&file, &whole).unwrap();
-        changed(&file, |m| change(m));
-        let error = refused(&file).await;
-        assert!(error.contains(file.to_str().unwrap()), "{error}");
-        for text in said {
-            assert!(error.contains(text), "expected {text}: {error}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn what_no_read_needs_may_be_odd() {
-    let dir = TempDir::new().unwrap();
-    copy(&fixture("spark_v2_posdel_upgraded_to_v3_dv"), dir.path());
-    let wanted = count(open(dir.path(), true).await.unwrap()).await.unwrap();
-    let file = newest(dir.path());
-    let mut first = 0;
-    changed(&file, |m| {
-        first = m["snapshots"][0]["snapshot-id"].as_i64().unwrap();
-        let old = m["snapshots"][0].as_object_mut().unwrap();
-        old.remove("manifest-list");
-        old.insert("manifests".to_string(), json!(["a.avro"]));
-        old.insert("summary".to_string(), json!({"total-records": 1}));
-        m["statistics"] = json!([{"odd": true}]);
-        let odd = json!({"type": "struct", "schema-id": 77, "fields": [
-            {"id": 1, "name": "v", "required": false, "type": "variant"}]});
-        m["schemas"].as_array_mut().unwrap().push(odd);
-    });
-    let opened = open(dir.path(), true).await.unwrap();
-    let error = opened
-        .at(SnapshotSelector::SnapshotId(first))
-        .unwrap_err()
-        .to_string();
-    assert!(error.contains("has no manifest list"), "{error}");
-    assert_eq!(count(opened).await.unwrap(), wanted);
-}
-
-#[tokio::test]
-async fn a_wrong_version_names_the_nearest() {
-    let opened = open(&fixture("pyicebergwrite_cow_v2"), true).await.unwrap();
-    let error = |at| opened.at(at).unwrap_err().to_string();
-    let branch = error(SnapshotSelector::Ref("Main".to_string()));
-    assert!(
-        branch.contains("no branch or tag 'Main': it has 'br', 'main', 'tg'"),
-        "{branch}"
-    );
-    assert!(branch.ends_with("the nearest is 'main'"), "{branch}");
-    let id = error(SnapshotSelector::SnapshotId(1280275279575859361));
-    assert!(id.ends_with("the nearest is 1280275279575859360"), "{id}");
-    let early = error(SnapshotSelector::Timestamp(0));
-    assert!(
-        early.contains("at or before 1970-01-01T00:00:00+00:00"),
-        "{early}"
-    );
-    assert!(opened.at(SnapshotSelector::Ref("main".to_string())).is_ok());
-    let never = open(&fixture("spark_never_written"), true).await.unwrap();
-    let main = never.at(SnapshotSelector::Ref("main".to_string())).unwrap();
-    assert_eq!(main.snapshot_id(), None);
-    assert!(never.at(SnapshotSelector::Ref("x".to_string())).is_err());
-}
-
-#[tokio::test]
-async fn a_table_with_branches_only_is_empty_but_for_them() {
-    let dir = TempDir::new().unwrap();
-    copy(&fixture("pyicebergwrite_cow_v2"), dir.path());
-    let file = newest(dir.path());
-    changed(&file, |m| {
-        m["current-snapshot-id"] = json!(-1);
-        m["refs"].as_object_mut().unwrap().remove("main");
-    });
-    let opened = open(dir.path(), true).await.unwrap();
-    let branch = opened.at(SnapshotSelector::Ref("br".to_string())).unwrap();
-    assert_eq!(count(branch).await.unwrap(), 46);
-    assert_eq!(opened.snapshot_id(), None);
-    assert_eq!(count(opened).await.unwrap(), 0);
 }
 
 #[tokio::test]

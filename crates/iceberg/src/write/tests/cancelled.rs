@@ -29,7 +29,9 @@ impl PartitionStream for Endless {
     fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
         let schema = Arc::clone(&self.0);
         let rows = move |number: i64| {
-            let ids = (0..10_000).map(|id| id * 7919 + number).collect::<Int64Array>();
+            let ids = (0..10_000)
+                .map(|id| id * 7919 + number)
+                .collect::<Int64Array>();
             RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(ids)]).map_err(Into::into)
         };
         let rows = stream::iter((0..20).map(rows)).chain(stream::pending());
@@ -50,8 +52,14 @@ async fn nothing_is_left_when_the_result_is_dropped() {
     let schema = Arc::new(Schema::new(vec![Field::new("id", DataType::Int64, true)]));
     let endless = Arc::new(Endless(Arc::clone(&schema)));
     let source = StreamingTable::try_new(schema, vec![endless]).unwrap();
-    lake.session.register_table("endless", Arc::new(source)).unwrap();
-    let insert = lake.session.sql("INSERT INTO lake.shop.t SELECT * FROM endless").await.unwrap();
+    lake.session
+        .register_table("endless", Arc::new(source))
+        .unwrap();
+    let insert = lake
+        .session
+        .sql("INSERT INTO lake.shop.t SELECT * FROM endless")
+        .await
+        .unwrap();
     let mut result = insert.execute_stream().await.unwrap();
     // Some files are finished, others are open.
     let files = || lake.files().len();

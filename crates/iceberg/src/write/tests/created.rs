@@ -34,15 +34,28 @@ async fn make(
     query: &str,
     change: impl FnOnce(&mut TableDefinition),
 ) -> Result<Vec<String>, String> {
-    let plan = lake.session.sql(query).await.unwrap().into_unoptimized_plan();
+    let plan = lake
+        .session
+        .sql(query)
+        .await
+        .unwrap()
+        .into_unoptimized_plan();
     let mut definition = definition("new", plan.schema().as_arrow().clone());
     change(&mut definition);
     let provider = lake.session.catalog("lake").unwrap();
-    let provider = provider.as_any().downcast_ref::<IcebergCatalogProvider>().unwrap();
+    let provider = provider
+        .as_any()
+        .downcast_ref::<IcebergCatalogProvider>()
+        .unwrap();
     let new = NewIcebergTable::try_new(provider, definition).map_err(|error| error.to_string())?;
-    let plan = new.filled_with(plan).map_err(|error| error.strip_backtrace())?;
+    let plan = new
+        .filled_with(plan)
+        .map_err(|error| error.strip_backtrace())?;
     let frame = DataFrame::new(lake.session.state(), plan);
-    let ran = frame.collect().await.map_err(|error| error.strip_backtrace())?;
+    let ran = frame
+        .collect()
+        .await
+        .map_err(|error| error.strip_backtrace())?;
     let counts = ran.iter().map(|batch| format!("{:?}", batch.column(0)));
     Ok(counts.collect())
 }
@@ -54,7 +67,9 @@ pub(super) async fn create(
     name: &str,
     query: &str,
 ) -> Result<(), String> {
-    make(lake, query, |definition| definition.name = name.to_string()).await.map(drop)
+    make(lake, query, |definition| definition.name = name.to_string())
+        .await
+        .map(drop)
 }
 
 #[tokio::test]
@@ -63,29 +78,48 @@ async fn a_table_is_there_with_its_rows_in_one_commit() {
     let query = "SELECT value AS id, value % 7 AS p, CAST('2024-01-01' AS TIMESTAMP(6)) AS at
         FROM generate_series(1, 1000)";
     make(&lake, query, |definition| {
-        definition.partition_by =
-            vec![PartitionBy::identity("p"), PartitionBy::new("at", Transform::Day)];
+        definition.partition_by = vec![
+            PartitionBy::identity("p"),
+            PartitionBy::new("at", Transform::Day),
+        ];
         definition.properties = BTreeMap::from([("owner".to_string(), "me".to_string())]);
     })
     .await
     .unwrap();
-    let found = lake.rows("SELECT count(*), sum(id), count(DISTINCT p) FROM lake.shop.new").await;
+    let found = lake
+        .rows("SELECT count(*), sum(id), count(DISTINCT p) FROM lake.shop.new")
+        .await;
     assert_eq!(found, ["1000 500500 7"]);
     let table = lake.table("new").await;
     assert_eq!(table.metadata().snapshots().len(), 1);
     assert_eq!(table.metadata().metadata_log().len(), 0);
     assert_eq!(table.metadata().properties()["owner"], "me");
     assert_eq!(lake.data_files("new").await.len(), 7);
-    let metadata = lake.files().into_iter().filter(|file| file.ends_with(".json"));
+    let metadata = lake
+        .files()
+        .into_iter()
+        .filter(|file| file.ends_with(".json"));
     assert_eq!(metadata.count(), 1);
 }
 
 #[tokio::test]
 async fn a_query_without_rows_makes_an_empty_table() {
     let lake = Lake::new().await;
-    make(&lake, "SELECT value AS id FROM generate_series(1, 0)", |_| {}).await.unwrap();
+    make(
+        &lake,
+        "SELECT value AS id FROM generate_series(1, 0)",
+        |_| {},
+    )
+    .await
+    .unwrap();
     assert_eq!(lake.rows("SELECT count(*) FROM lake.shop.new").await, ["0"]);
-    assert!(lake.table("new").await.metadata().current_snapshot().is_none());
+    assert!(
+        lake.table("new")
+            .await
+            .metadata()
+            .current_snapshot()
+            .is_none()
+    );
 }
 
 #[tokio::test]
@@ -104,8 +138,15 @@ async fn a_table_that_exists_is_left_alone() {
     make(&lake, "SELECT 1 AS id", |_| {}).await.unwrap();
     let before = lake.files();
     let error = make(&lake, "SELECT 2 AS id", |_| {}).await.unwrap_err();
-    assert!(error.contains("create table 'lake.shop.new': table 'shop.new' exists already"), "{error}");
-    make(&lake, "SELECT 2 AS id", |definition| definition.if_not_exists = true).await.unwrap();
+    assert!(
+        error.contains("create table 'lake.shop.new': table 'shop.new' exists already"),
+        "{error}"
+    );
+    make(&lake, "SELECT 2 AS id", |definition| {
+        definition.if_not_exists = true
+    })
+    .await
+    .unwrap();
     assert_eq!(lake.files(), before);
     assert_eq!(lake.rows("SELECT id FROM lake.shop.new").await, ["1"]);
 }
@@ -114,10 +155,22 @@ async fn a_table_that_exists_is_left_alone() {
 async fn what_cannot_be_made_says_what_to_do() {
     let lake = Lake::new().await;
     for (query, expected) in [
-        ("SELECT now() AS at", "column 'at': its type Timestamp(ns) needs a table of format version 3: cast it to TIMESTAMP(6)"),
-        ("SELECT arrow_cast(1, 'UInt64') AS n", "column 'n': Iceberg has no type for UInt64: cast it to BIGINT or DECIMAL(20, 0)"),
-        ("SELECT INTERVAL '1 day' AS i", "column 'i': Iceberg has no type for Interval"),
-        ("SELECT NULL AS x", "column 'x': Iceberg has no type for Null"),
+        (
+            "SELECT now() AS at",
+            "column 'at': its type Timestamp(ns) needs a table of format version 3: cast it to TIMESTAMP(6)",
+        ),
+        (
+            "SELECT arrow_cast(1, 'UInt64') AS n",
+            "column 'n': Iceberg has no type for UInt64: cast it to BIGINT or DECIMAL(20, 0)",
+        ),
+        (
+            "SELECT INTERVAL '1 day' AS i",
+            "column 'i': Iceberg has no type for Interval",
+        ),
+        (
+            "SELECT NULL AS x",
+            "column 'x': Iceberg has no type for Null",
+        ),
         ("SELECT [now()] AS l", "column 'l': its type Timestamp(ns"),
     ] {
         let error = make(&lake, query, |_| {}).await.unwrap_err();
@@ -126,12 +179,24 @@ async fn what_cannot_be_made_says_what_to_do() {
     }
     let with = |key: &str, value: &str| BTreeMap::from([(key.to_string(), value.to_string())]);
     for (properties, expected) in [
-        (with("format-version", "4"), "property format-version is '4': expected 1, 2 or 3"),
-        (with("write.format.default", "avro"), "only parquet files are written"),
+        (
+            with("format-version", "4"),
+            "property format-version is '4': expected 1, 2 or 3",
+        ),
+        (
+            with("write.format.default", "avro"),
+            "only parquet files are written",
+        ),
         (with("uuid", "x"), "property uuid is the catalog's own"),
-        (with("write.parquet.compression-codec", "x"), "expected zstd"),
+        (
+            with("write.parquet.compression-codec", "x"),
+            "expected zstd",
+        ),
     ] {
-        let made = make(&lake, "SELECT 1 AS id", |definition| definition.properties = properties).await;
+        let made = make(&lake, "SELECT 1 AS id", |definition| {
+            definition.properties = properties
+        })
+        .await;
         let error = made.unwrap_err();
         assert!(error.contains(expected), "{error}");
     }
@@ -139,12 +204,25 @@ async fn what_cannot_be_made_says_what_to_do() {
         definition.namespace = vec!["gone".to_string()];
     });
     let error = made.await.unwrap_err();
-    assert!(error.contains("make it with CREATE SCHEMA lake.gone"), "{error}");
-    let by = |by: PartitionBy| make(&lake, "SELECT 1 AS id", |definition| definition.partition_by = vec![by]);
+    assert!(
+        error.contains("make it with CREATE SCHEMA lake.gone"),
+        "{error}"
+    );
+    let by = |by: PartitionBy| {
+        make(&lake, "SELECT 1 AS id", |definition| {
+            definition.partition_by = vec![by]
+        })
+    };
     let error = by(PartitionBy::day("id")).await.unwrap_err();
-    assert!(error.contains("column 'id' is of type long, which has no day"), "{error}");
+    assert!(
+        error.contains("column 'id' is of type long, which has no day"),
+        "{error}"
+    );
     let error = by(PartitionBy::day("idd")).await.unwrap_err();
-    assert!(error.contains("partition column 'idd' does not exist"), "{error}");
+    assert!(
+        error.contains("partition column 'idd' does not exist"),
+        "{error}"
+    );
     assert_eq!(lake.files(), Vec::<String>::new());
 }
 
@@ -180,15 +258,23 @@ async fn declared_columns_are_kept_to() {
             definition.inferred = false;
         })
     };
-    let error = with("SELECT CAST(NULL AS INT) AS a, 1 AS b").await.unwrap_err();
+    let error = with("SELECT CAST(NULL AS INT) AS a, 1 AS b")
+        .await
+        .unwrap_err();
     assert!(error.contains("column 'id'"), "{error}");
     let error = with("SELECT 1 AS a, 1.234 AS b").await.unwrap_err();
     assert!(error.contains("column 'n': the value 1.234"), "{error}");
     let error = with("SELECT 1 AS a").await.unwrap_err();
-    assert!(error.contains("it has 2 columns, the query has 1"), "{error}");
+    assert!(
+        error.contains("it has 2 columns, the query has 1"),
+        "{error}"
+    );
     assert_eq!(lake.files(), Vec::<String>::new());
     with("SELECT 1 AS a, 1.25 AS b").await.unwrap();
-    assert_eq!(lake.rows("SELECT id, n FROM lake.shop.new").await, ["1 1.25"]);
+    assert_eq!(
+        lake.rows("SELECT id, n FROM lake.shop.new").await,
+        ["1 1.25"]
+    );
     let schema = lake.table("new").await.current_schema_ref();
     assert!(schema.field_by_name("id").unwrap().required);
 }

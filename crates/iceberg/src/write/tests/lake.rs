@@ -97,7 +97,10 @@ impl Lake {
         std::fs::create_dir(&warehouse).unwrap();
         let (file, warehouse) = (dir.path().join("c.db"), warehouse.display().to_string());
         let catalog = SqlCatalog::create(&file, "lake", &warehouse).unwrap();
-        catalog.create_namespace(&shop(), HashMap::new()).await.unwrap();
+        catalog
+            .create_namespace(&shop(), HashMap::new())
+            .await
+            .unwrap();
         let options = CatalogOptions {
             name: "lake".to_string(),
             kind: "sql".to_string(),
@@ -152,7 +155,9 @@ impl Lake {
 
     /// The rows of a query as text, without the table's frame.
     pub(super) async fn rows(&self, text: &str) -> Vec<String> {
-        let shown = pretty_format_batches(&self.sql(text).await).unwrap().to_string();
+        let shown = pretty_format_batches(&self.sql(text).await)
+            .unwrap()
+            .to_string();
         let rows = shown.lines().skip(3).filter(|line| line.starts_with('|'));
         rows.map(|row| {
             let cells = row.trim_matches('|').split('|').map(str::trim);
@@ -175,7 +180,12 @@ impl Lake {
         let list = table.manifest_list_reader(snapshot).load().await.unwrap();
         for manifest in list.entries() {
             let manifest = manifest.load_manifest(table.file_io()).await.unwrap();
-            found.extend(manifest.entries().iter().map(|entry| entry.data_file().clone()));
+            found.extend(
+                manifest
+                    .entries()
+                    .iter()
+                    .map(|entry| entry.data_file().clone()),
+            );
         }
         found
     }
@@ -218,7 +228,10 @@ impl Lake {
         let file = old.parse::<MetadataLocation>().unwrap().with_next_version();
         metadata.write_to(table.file_io(), &file).await.unwrap();
         self.catalog.drop_table(&ident(name)).await.unwrap();
-        self.catalog.register_table(&ident(name), file.to_string()).await.unwrap();
+        self.catalog
+            .register_table(&ident(name), file.to_string())
+            .await
+            .unwrap();
     }
 
     /// The specs of the manifests of a table's current snapshot.
@@ -226,7 +239,11 @@ impl Lake {
         let table = self.table(name).await;
         let snapshot = table.metadata().current_snapshot().unwrap();
         let list = table.manifest_list_reader(snapshot).load().await.unwrap();
-        let mut ids: Vec<_> = list.entries().iter().map(|it| it.partition_spec_id).collect();
+        let mut ids: Vec<_> = list
+            .entries()
+            .iter()
+            .map(|it| it.partition_spec_id)
+            .collect();
         ids.sort_unstable();
         ids
     }

@@ -6,6 +6,7 @@
 mod cancelled;
 mod created;
 mod failing;
+mod faulty;
 mod fitting;
 mod lake;
 mod partitions;

@@ -13,7 +13,9 @@ use super::lake::{Lake, Made, field};
 fn spec(fields: &[(i32, &str, Transform)]) -> UnboundPartitionSpec {
     let mut spec = UnboundPartitionSpec::builder();
     for (id, name, transform) in fields {
-        spec = spec.add_partition_field(*id, name.to_string(), *transform).unwrap();
+        spec = spec
+            .add_partition_field(*id, name.to_string(), *transform)
+            .unwrap();
     }
     spec.build()
 }
@@ -24,7 +26,14 @@ fn columns() -> Vec<NestedField> {
         field(2, "s", P::String),
         field(3, "d", P::Date),
         field(4, "at", P::Timestamptz),
-        field(5, "n", P::Decimal { precision: 9, scale: 2 }),
+        field(
+            5,
+            "n",
+            P::Decimal {
+                precision: 9,
+                scale: 2,
+            },
+        ),
         field(6, "b", P::Boolean),
         field(7, "bytes", P::Binary),
         field(8, "f", P::Double),
@@ -59,7 +68,13 @@ async fn roundtrip(spec: UnboundPartitionSpec, version: FormatVersion, files: us
     );
     let found = lake.rows("SELECT * FROM lake.shop.t ORDER BY id").await;
     assert_eq!(found, lake.rows(&expected).await);
-    for filter in ["s = 'äöü'", "at < '1970-01-01T00:00:00Z'", "n = 12.34", "d IS NULL", "i > 17"] {
+    for filter in [
+        "s = 'äöü'",
+        "at < '1970-01-01T00:00:00Z'",
+        "n = 12.34",
+        "d IS NULL",
+        "i > 17",
+    ] {
         let count = |source: &str| format!("SELECT count(*) FROM ({source}) WHERE {filter}");
         let found = lake.rows(&count("SELECT * FROM lake.shop.t")).await;
         let all = "SELECT s || '' AS s, d, at, n + 0 AS n, i + 0 AS i FROM lake.shop.t";
@@ -119,7 +134,10 @@ async fn a_value_that_iceberg_cannot_tell_is_refused() {
     let before = lake.files();
     let insert = "INSERT INTO lake.shop.t (id, at) VALUES (1, '1969-12-31T23:59:59.5Z')";
     let error = lake.error(insert).await;
-    assert!(error.contains("partition field 'at' would have the value"), "{error}");
+    assert!(
+        error.contains("partition field 'at' would have the value"),
+        "{error}"
+    );
     assert_eq!(lake.files(), before);
 }
 
@@ -142,14 +160,20 @@ async fn several_fields_and_all_versions() {
             assert_eq!(snapshot.row_range(), Some((0, 6)));
         }
         lake.sql("INSERT INTO lake.shop.t (id) VALUES (7)").await;
-        assert_eq!(lake.rows("SELECT count(*), max(id) FROM lake.shop.t").await, ["7 7"]);
+        assert_eq!(
+            lake.rows("SELECT count(*), max(id) FROM lake.shop.t").await,
+            ["7 7"]
+        );
     }
 }
 
 #[tokio::test]
 async fn a_field_inside_of_structs_is_a_partition_too() {
     let lake = Lake::new().await;
-    let inner = vec![field(3, "x", P::Int).into(), field(4, "y", P::String).into()];
+    let inner = vec![
+        field(3, "x", P::Int).into(),
+        field(4, "y", P::String).into(),
+    ];
     let made = Made {
         fields: vec![
             field(1, "id", P::Long),
@@ -165,10 +189,15 @@ async fn a_field_inside_of_structs_is_a_partition_too() {
     )
     .await;
     let files = lake.data_files("t").await;
-    let mut partitions: Vec<_> = files.iter().map(|file| file.partition()[0].clone()).collect();
+    let mut partitions: Vec<_> = files
+        .iter()
+        .map(|file| file.partition()[0].clone())
+        .collect();
     partitions.sort_by_key(Option::is_some);
     assert_eq!(partitions, [None, Some(Literal::int(7))]);
-    let rows = lake.rows("SELECT id, s['y'] FROM lake.shop.t ORDER BY id").await;
+    let rows = lake
+        .rows("SELECT id, s['y'] FROM lake.shop.t ORDER BY id")
+        .await;
     assert_eq!(rows, ["1 a", "2 ", "3 b"]);
 }
 
@@ -182,7 +211,10 @@ async fn a_name_that_manifests_cannot_have_is_refused() {
     };
     lake.make(made).await;
     let error = lake.error("INSERT INTO lake.shop.t (id) VALUES (1)").await;
-    assert!(error.contains("its partition field 'größe' has a name"), "{error}");
+    assert!(
+        error.contains("its partition field 'größe' has a name"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -196,12 +228,19 @@ async fn the_spec_that_is_the_default_now_counts() {
     let table = lake.make(made).await;
     lake.sql(&format!("INSERT INTO lake.shop.t {ROWS}")).await;
     let evolved = spec(&[(9, "i_bucket", Transform::Bucket(2))]);
-    lake.evolve("t", |metadata| metadata.add_default_partition_spec(evolved.clone()).unwrap()).await;
+    lake.evolve("t", |metadata| {
+        metadata
+            .add_default_partition_spec(evolved.clone())
+            .unwrap()
+    })
+    .await;
     assert_eq!(table.metadata().default_partition_spec_id(), 0);
     lake.sql(&format!("INSERT INTO lake.shop.t {ROWS}")).await;
     let specs = lake.spec_ids("t").await;
     assert_eq!(specs, [0, 1]);
-    let counted = lake.rows("SELECT count(*), count(DISTINCT id) FROM lake.shop.t").await;
+    let counted = lake
+        .rows("SELECT count(*), count(DISTINCT id) FROM lake.shop.t")
+        .await;
     assert_eq!(counted, ["12 6"]);
 }
 
@@ -220,7 +259,8 @@ async fn more_partitions_than_open_files_are_sorted() {
     )
     .await;
     let rows = "SELECT count(*), sum(id), count(DISTINCT p), sum(p) FROM lake.shop.t";
-    let expected = "SELECT count(*), sum(value), 300, sum(value * 7919 % 300) FROM generate_series(1, 30000)";
+    let expected =
+        "SELECT count(*), sum(value), 300, sum(value * 7919 % 300) FROM generate_series(1, 30000)";
     assert_eq!(lake.rows(rows).await, lake.rows(expected).await);
     let files = lake.data_files("t").await.len();
     // Each of three tasks has a file for each partition, and no more.
@@ -240,7 +280,10 @@ async fn rows_of_a_partition_come_together() {
     let plan = lake.rows(&format!("EXPLAIN {insert}")).await.join("\n");
     let shown = "IcebergInsertExec: table=shop.t, mode=append, partitioned_by=[p], sorted_by=[], distribution=hash";
     assert!(plan.contains(shown), "{plan}");
-    assert!(plan.contains("RepartitionExec: partitioning=Hash([partition p@2], 3)"), "{plan}");
+    assert!(
+        plan.contains("RepartitionExec: partitioning=Hash([partition p@2], 3)"),
+        "{plan}"
+    );
     assert!(lake.data_files("t").await.is_empty());
     lake.sql(insert).await;
     assert_eq!(lake.data_files("t").await.len(), 100);

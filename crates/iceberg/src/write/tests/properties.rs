@@ -39,7 +39,10 @@ const INSERT: &str = "INSERT INTO lake.shop.t (id, s, f) SELECT value, md5(CAST(
 async fn footers(lake: &Lake) -> Vec<SerializedFileReader<File>> {
     let files = lake.data_files("t").await;
     let open = |file: &iceberg::spec::DataFile| File::open(file.file_path()).unwrap();
-    files.iter().map(|file| SerializedFileReader::new(open(file)).unwrap()).collect()
+    files
+        .iter()
+        .map(|file| SerializedFileReader::new(open(file)).unwrap())
+        .collect()
 }
 
 #[tokio::test]
@@ -57,14 +60,29 @@ async fn sizes_and_codec_are_the_tables() {
     let footers = footers(&lake).await;
     assert_eq!(footers.len(), 1);
     let footer = footers[0].metadata();
-    assert!((4..=12).contains(&footer.num_row_groups()), "{}", footer.num_row_groups());
+    assert!(
+        (4..=12).contains(&footer.num_row_groups()),
+        "{}",
+        footer.num_row_groups()
+    );
     let column = footer.row_group(0).column(1);
     assert!(matches!(column.compression(), Compression::GZIP(_)));
     assert!(column.bloom_filter_offset().is_some());
-    assert!(footer.row_group(0).column(0).bloom_filter_offset().is_none());
+    assert!(
+        footer
+            .row_group(0)
+            .column(0)
+            .bloom_filter_offset()
+            .is_none()
+    );
     let uuid = footer.file_metadata().schema_descr().column(3);
-    assert_eq!(uuid.logical_type_ref(), Some(&parquet::basic::LogicalType::Uuid));
-    let offsets = lake.data_files("t").await[0].split_offsets().map(<[i64]>::len);
+    assert_eq!(
+        uuid.logical_type_ref(),
+        Some(&parquet::basic::LogicalType::Uuid)
+    );
+    let offsets = lake.data_files("t").await[0]
+        .split_offsets()
+        .map(<[i64]>::len);
     assert_eq!(offsets, Some(footer.num_row_groups()));
 }
 
@@ -80,7 +98,9 @@ async fn a_file_ends_at_its_target_size() {
         let length = std::fs::metadata(file.file_path()).unwrap().len();
         assert_eq!(file.file_size_in_bytes(), length);
     }
-    let found = lake.rows("SELECT count(*), sum(id), count(DISTINCT s) FROM lake.shop.t").await;
+    let found = lake
+        .rows("SELECT count(*), sum(id), count(DISTINCT s) FROM lake.shop.t")
+        .await;
     assert_eq!(found, ["100000 5000050000 100000"]);
 }
 
@@ -148,28 +168,65 @@ async fn long_strings_in_one_row_group_and_short_ones_in_another_are_bounded() {
     assert!(footers(&lake).await[0].metadata().num_row_groups() > 1);
     let file = &lake.data_files("t").await[0];
     assert_eq!(file.lower_bounds()[&2], Datum::string("a".repeat(16)));
-    let found = lake.rows("SELECT count(*) FROM lake.shop.t WHERE s < 'b'").await;
+    let found = lake
+        .rows("SELECT count(*) FROM lake.shop.t WHERE s < 'b'")
+        .await;
     assert_eq!(found, ["4999"]);
 }
 
 #[tokio::test]
 async fn what_cannot_be_followed_is_refused_by_name() {
     for (name, value, expected) in [
-        ("write.format.default", "orc", "property write.format.default is 'orc': only parquet"),
-        ("encryption.key-id", "k", "property encryption.key-id is set"),
-        ("write.location-provider.impl", "x.Y", "property write.location-provider.impl is set"),
-        ("write.distribution-mode", "some", "expected none, hash or range"),
-        ("write.parquet.compression-codec", "lzo", "expected zstd, snappy"),
-        ("write.parquet.compression-level", "99", "expected a level of the codec"),
-        ("write.target-file-size-bytes", "0", "expected a whole number above 0"),
-        ("write.metadata.metrics.default", "truncate(0)", "expected none, counts, truncate(length)"),
+        (
+            "write.format.default",
+            "orc",
+            "property write.format.default is 'orc': only parquet",
+        ),
+        (
+            "encryption.key-id",
+            "k",
+            "property encryption.key-id is set",
+        ),
+        (
+            "write.location-provider.impl",
+            "x.Y",
+            "property write.location-provider.impl is set",
+        ),
+        (
+            "write.distribution-mode",
+            "some",
+            "expected none, hash or range",
+        ),
+        (
+            "write.parquet.compression-codec",
+            "lzo",
+            "expected zstd, snappy",
+        ),
+        (
+            "write.parquet.compression-level",
+            "99",
+            "expected a level of the codec",
+        ),
+        (
+            "write.target-file-size-bytes",
+            "0",
+            "expected a whole number above 0",
+        ),
+        (
+            "write.metadata.metrics.default",
+            "truncate(0)",
+            "expected none, counts, truncate(length)",
+        ),
     ] {
         if name == "encryption.key-id" {
             continue;
         }
         let lake = lake(&[(name, value)]).await;
         let error = lake.error("INSERT INTO lake.shop.t (id) VALUES (1)").await;
-        assert!(error.contains("insert into table 'shop.t': its property"), "{error}");
+        assert!(
+            error.contains("insert into table 'shop.t': its property"),
+            "{error}"
+        );
         assert!(error.contains(expected) && error.contains(name), "{error}");
     }
 }

@@ -123,6 +123,9 @@ impl Draw {
     /// Positions in a data file, ascending, some of them twice or beyond its end.
     fn positions(&mut self, file: &TableFile) -> Vec<i64> {
         let count = file.rows.len() as i64;
+        if count == 0 {
+            return vec![0];
+        }
         let all: Vec<i64> = (0..count).collect();
         let mut chosen = match self.dice.within(0..=9) {
             0 => all,
@@ -197,7 +200,12 @@ impl Draw {
                 });
                 positions.extend(gone.map(|(at, _)| at as u64));
             }
-            vectors.push((Arc::clone(file), positions));
+            if !positions.is_empty() {
+                vectors.push((Arc::clone(file), positions));
+            }
+        }
+        if vectors.is_empty() {
+            return Ok(None);
         }
         let added = self.table.deletion_vectors(&vectors)?;
         let told = self.listed(&added);
