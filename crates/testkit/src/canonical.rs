@@ -59,7 +59,7 @@ pub fn found(array: &ArrayRef, row: usize) -> Result<Json, ArrowError> {
     let shown = || -> Result<String, ArrowError> {
         let options = FormatOptions::new();
         let formatter = ArrayFormatter::try_new(array.as_ref(), &options)?;
-        Ok(formatter.value(row).try_to_string()?)
+        formatter.value(row).try_to_string()
     };
     let raw = match array.data_type() {
         DataType::Boolean => json!(array.as_boolean().value(row)),

@@ -6,6 +6,7 @@
 //!
 //! | case | where |
 //! |---|---|
+//! | one value in every layout that Parquet has for it | [`files`] |
 //! | columns swapped, renamed, reordered, dropped and added again, flat and nested | [`schemas`], random tables |
 //! | a column renamed without a new snapshot | [`schemas`] |
 //! | LIMIT under a filter that every row of a row group passes, over vectors and equality deletes | [`limits`] |
@@ -21,6 +22,7 @@
 //! | a query that is cancelled while a delete file loads; delete files that cannot be read | `tests/it/iceberg/faults.rs` |
 
 mod equality;
+mod files;
 mod limits;
 mod metadata;
 mod partitions;

@@ -11,7 +11,9 @@ use datafusion::catalog::TableProvider;
 use datafusion::datasource::MemTable;
 use datafusion::error::DataFusionError;
 use datafusion_feast::FeastContext;
-use feast_iceberg::{ErrorKind, IcebergTableProvider, ObjectStorageFactory, SnapshotSelector, TableStorage};
+use feast_iceberg::{
+    ErrorKind, IcebergTableProvider, ObjectStorageFactory, SnapshotSelector, TableStorage,
+};
 use feast_testkit::faults;
 use feast_testkit::tables::{Datum, MadeTable, Schema, Snapshot, batch, holds};
 use iceberg::TableIdent;
@@ -49,7 +51,11 @@ impl Setting {
 
     /// Has a context run its next queries so.
     pub(super) fn apply(self, feast: &FeastContext) -> Result<(), String> {
-        let mode = if self.merge_on_read { "merge_on_read" } else { "auto" };
+        let mode = if self.merge_on_read {
+            "merge_on_read"
+        } else {
+            "auto"
+        };
         let state = feast.session().state_ref();
         let mut state = state.write();
         let options = state.config_mut().options_mut();

@@ -3,7 +3,6 @@
 
 //! Tables at another version: `t FOR VERSION AS OF …`, `t FOR TIMESTAMP AS OF …`.
 
-
 use datafusion::common::{Result, TableReference, plan_err};
 use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::logical_expr::planner::{

@@ -222,7 +222,8 @@ mod tests {
         };
         let feast = FeastContext::builder().with_cache_limits(limits);
         let feast = Box::pin(feast.build()).await.unwrap();
-        let limits = "SELECT DISTINCT limit_bytes FROM feast.cache.usage WHERE kind <> 'footer' ORDER BY 1";
+        let limits =
+            "SELECT DISTINCT limit_bytes FROM feast.cache.usage WHERE kind <> 'footer' ORDER BY 1";
         let limits = Box::pin(feast.sql(limits)).await.unwrap();
         let expected = [
             "+-------------+",

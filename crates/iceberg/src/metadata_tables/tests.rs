@@ -208,11 +208,10 @@ async fn metrics_are_readable() {
     assert_eq!(names.last().unwrap(), "readable_metrics");
     let context = session("spark_feature_events_mor", SnapshotSelector::Current).await;
     let metrics = context.table("t_data_files").await.unwrap();
-    let metrics = metrics
-        .schema()
+    let schema = metrics.schema().clone();
+    let metrics = schema
         .field_with_unqualified_name("readable_metrics")
-        .unwrap()
-        .clone();
+        .unwrap();
     let arrow::datatypes::DataType::Struct(columns) = metrics.data_type() else {
         panic!("{metrics}");
     };

@@ -18,9 +18,10 @@ use std::sync::Arc;
 
 use iceberg::spec::{DataContentType, DataFileFormat, TableMetadata};
 
+use super::delete_entries::delete_entries;
 use super::delete_file::{DeleteFile, FileDeletes};
 use super::files::PlannedFile;
-use super::manifests::LoadedManifest;
+use super::manifests::{DataManifest, LoadedManifest, column_types};
 use super::reach::{KeyColumns, Reach, Target, only_target, path_in_store};
 use super::scope::{PartitionKey, Scope, ScopedDelete};
 use crate::deletes::same_file_key;
@@ -46,31 +47,25 @@ pub(super) struct DeleteIndex<'a> {
 }
 
 impl<'a> DeleteIndex<'a> {
-    /// The delete files that `manifests` name.
+    /// The delete files that `manifests` name; each was read in both forms.
     pub(super) fn try_new<'m>(
         (name, snapshot_id): (&str, i64),
         metadata: &TableMetadata,
         columns: &'a TableColumns,
-        manifests: impl IntoIterator<Item = &'m LoadedManifest>,
+        manifests: impl IntoIterator<Item = (&'m LoadedManifest, &'m DataManifest)>,
     ) -> Result<Self> {
+        let types = column_types(metadata);
         let mut index = Self::new(format!("table {name} (snapshot {snapshot_id})"), columns);
-        for loaded in manifests {
-            let spec_id = loaded.file.partition_spec_id;
-            let mut spec = None;
-            for entry in loaded.manifest.entries() {
-                if !entry.is_alive() || entry.content_type() == DataContentType::Data {
-                    continue;
-                }
-                let known = || match metadata.partition_spec_by_id(spec_id) {
-                    Some(spec) => Arc::clone(spec),
-                    None => Arc::new(loaded.manifest.metadata().partition_spec().clone()),
-                };
+        for (loaded, decoded) in manifests {
+            let entries = delete_entries(loaded, decoded, &types);
+            for entry in entries.map_err(|e| e.context(&index.origin))? {
+                // One that does not say when it was written may be newer than every file.
+                let sequence = entry.sequence_number().unwrap_or(i64::MAX);
                 index.insert(DeleteFile {
-                    entry: Arc::clone(entry),
-                    spec: Arc::clone(spec.get_or_insert_with(known)),
-                    spec_id,
-                    // One that does not say when it was written may be newer than every file.
-                    sequence: entry.sequence_number().unwrap_or(i64::MAX),
+                    entry,
+                    spec: Arc::clone(decoded.manifest.spec()),
+                    spec_id: loaded.file.partition_spec_id,
+                    sequence,
                 })?;
             }
         }

@@ -101,16 +101,22 @@ pub(crate) async fn plan_files(read: &Read<'_>) -> Result<FilePlan> {
     counts.delete_manifests_read = deletes.len();
     let (table, storage) = (read.table, read.storage);
     let data = load_manifests(table, storage, read.name, id, data);
+    let tuples = load_manifests(table, storage, read.name, id, deletes.clone());
     let deletes = load_manifests(table, storage, read.name, id, deletes);
-    let (data, deletes): (Vec<DataManifest>, Vec<LoadedManifest>) =
-        futures::try_join!(data, deletes)?;
+    let (data, tuples, deletes): (Vec<DataManifest>, Vec<DataManifest>, Vec<LoadedManifest>) =
+        futures::try_join!(data, tuples, deletes)?;
     let selection = select_files(&data, read.predicate, read.columns)?;
     counts.total += selection.total;
     counts.pruned_by_partition += selection.pruned_by_partition;
     counts.pruned_by_bounds = selection.pruned_by_bounds;
     let mut files = planned_files(table.metadata(), &data, &selection.files)?;
     let origin = (read.name, id);
-    let index = DeleteIndex::try_new(origin, table.metadata(), read.columns, &deletes)?;
+    let index = DeleteIndex::try_new(
+        origin,
+        table.metadata(),
+        read.columns,
+        deletes.iter().zip(&tuples),
+    )?;
     index.apply(&mut files)?;
     refuse_files(read.name, id, &files)?;
     limit_files(read, &mut files, &mut counts);

@@ -13,6 +13,7 @@ mod containers;
 mod counts;
 mod decode;
 mod decode_tuple;
+mod delete_entries;
 mod delete_file;
 mod delete_index;
 mod distinct;

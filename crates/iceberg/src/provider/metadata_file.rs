@@ -48,6 +48,7 @@ pub(crate) async fn read_whole_metadata(file_io: &FileIO, file: &str) -> Result<
 /// missing that a change of the table would lose, why comes along.
 fn parse(bytes: Bytes) -> Result<(TableMetadata, Option<Error>)> {
     let bytes = unpacked(bytes)?;
+    check_defaults(&bytes)?;
     let failed = match serde_json::from_slice::<TableMetadata>(&bytes) {
         Ok(metadata) => return with_first_refs(refused::check(metadata)?, &bytes),
         Err(failed) => failed,

@@ -323,7 +323,10 @@ async fn names_keep_their_case_and_letters() {
     let dir = TempDir::new().unwrap();
     let catalog = catalog(dir.path()).await;
     let odd = NamespaceIdent::new("Größe".to_string());
-    catalog.create_namespace(&odd, HashMap::new()).await.unwrap();
+    catalog
+        .create_namespace(&odd, HashMap::new())
+        .await
+        .unwrap();
     for (at, name) in ["Tabelle ß", "tabelle ß", "表"].into_iter().enumerate() {
         make(&catalog, &odd, name, &[at as i64]).await;
     }

@@ -216,6 +216,11 @@ mod tests {
         let read = store.get_opts(&path, suffix).await.unwrap();
         assert_eq!(read.bytes().await.unwrap(), "6789");
         let missing = Path::from("t/g");
-        assert!(store.get_ranges(&missing, &[1..2]).await.is_err());
+        assert!(
+            store
+                .get_ranges(&missing, std::slice::from_ref(&(1..2)))
+                .await
+                .is_err()
+        );
     }
 }

@@ -216,7 +216,10 @@ mod tests {
         let store = store("/");
         let path = Path::from(folder.path().join("f").to_str().unwrap());
         let missing = Path::from(format!("{path}.not"));
-        let error = store.get_ranges(&missing, &[1..2]).await.unwrap_err();
+        let error = store
+            .get_ranges(&missing, std::slice::from_ref(&(1..2)))
+            .await
+            .unwrap_err();
         assert!(
             error
                 .to_string()
@@ -229,7 +232,7 @@ mod tests {
             "{error}"
         );
         let error = store
-            .get_ranges(&path, &[3..9])
+            .get_ranges(&path, std::slice::from_ref(&(3..9)))
             .await
             .unwrap_err()
             .to_string();

@@ -165,11 +165,14 @@ fn sort_fields(metadata: &TableMetadata) -> Result<Vec<PhysicalSortExpr>> {
         .collect()
 }
 
+/// Columns, and the plan that has them.
+type Keyed = (Vec<Arc<dyn PhysicalExpr>>, Arc<dyn ExecutionPlan>);
+
 /// `input` with columns for `values`, and those columns.
 fn with_keys(
     input: Arc<dyn ExecutionPlan>,
     values: &[Arc<dyn PhysicalExpr>],
-) -> datafusion::error::Result<(Vec<Arc<dyn PhysicalExpr>>, Arc<dyn ExecutionPlan>)> {
+) -> datafusion::error::Result<Keyed> {
     let schema = input.schema();
     let mut names: Vec<String> = schema.fields().iter().map(|f| f.name().clone()).collect();
     let mut expressions: Vec<ProjectionExpr> = names

@@ -181,6 +181,12 @@ fn check_values(values: Values, names: &HashMap<String, String>) -> Result<Value
                         _ => call(cast, names.get(field.name()).unwrap_or(field.name())),
                     }
                 }
+                Expr::Literal(value, _) if value.is_null() && !field.is_nullable() => {
+                    let column = names.get(field.name()).unwrap_or(field.name());
+                    return plan_err!(
+                        "column '{column}' is required, and a row of VALUES has NULL"
+                    );
+                }
                 other => other,
             });
         }

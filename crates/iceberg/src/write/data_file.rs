@@ -3,6 +3,8 @@
 
 //! A data file while it is written.
 
+use std::sync::Arc;
+
 use arrow::array::RecordBatch;
 use bytes::Bytes;
 use futures::FutureExt;
@@ -45,7 +47,7 @@ impl OpenFile {
         let options = ArrowWriterOptions::new()
             .with_properties(layout.parquet.clone())
             .with_parquet_schema(layout.parquet_schema.clone());
-        let schema = layout.rows.clone();
+        let schema = Arc::clone(&layout.rows);
         let writer = AsyncArrowWriter::try_new_with_options(sink, schema, options)
             .map_err(|cause| failed(&location, cause))?;
         Ok(Self {

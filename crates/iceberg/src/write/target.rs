@@ -25,6 +25,7 @@ pub(crate) struct WriteCatalog {
 
 /// What the rows of a write become.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "there is one a statement")]
 pub(super) enum Target {
     /// Rows of this table, as it was when the statement began.
     Append(WriteCatalog, Table),

@@ -6,13 +6,14 @@
 use std::io;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use roaring::RoaringTreemap;
 
 use super::datum::Datum;
 use super::file::{DeleteKind, FileRow, TableFile};
 use super::maker::TableMaker;
 use super::metrics::{Metrics, MetricsMode};
-use super::parquet::{Layout, Positions, Written, write, write_positions};
+use super::parquet::{KeptRow, Layout, Positions, Written, write, write_positions};
 use super::puffin;
 use super::types::{Field, Type};
 
@@ -49,7 +50,7 @@ pub struct NewPositions {
     /// Whether the manifest has the bounds of the paths.
     pub bounds: bool,
     /// The deleted rows and their columns, if they are kept; None is a NULL.
-    pub kept: Option<(Vec<Field>, Vec<Option<Vec<Datum>>>)>,
+    pub kept: Option<(Vec<Field>, Vec<KeptRow>)>,
     /// Names of the columns.
     pub names: [&'static str; 2],
     /// How the file is laid out.
@@ -89,6 +90,25 @@ impl TableMaker {
         file.recorded_size += new.oversized;
         file.metrics = metrics;
         Ok(file)
+    }
+
+    /// Takes a Parquet file that was written by other means, with the rows of `columns` that a
+    /// reader has to find in it. The manifest says nothing of its columns.
+    pub fn foreign_data_file(
+        &mut self,
+        bytes: Bytes,
+        columns: &[Field],
+        rows: &[Vec<Datum>],
+    ) -> TableFile {
+        let written = Written {
+            bytes,
+            splits: Vec::new(),
+        };
+        let mut file = self.file(written, "data", self.spec_id, &[], rows.len());
+        let ids = columns.iter().map(|column| column.id);
+        let row = |row: &Vec<Datum>| ids.clone().zip(row.iter().cloned()).collect::<FileRow>();
+        file.rows = rows.iter().map(row).collect();
+        file
     }
 
     /// Writes a file of position deletes.

@@ -216,7 +216,11 @@ impl TableMaker {
 
     /// Where the manifests of a snapshot are.
     pub fn manifest_paths(&self, snapshot: &Snapshot) -> Vec<String> {
-        snapshot.manifests.iter().map(|manifest| manifest.path.clone()).collect()
+        snapshot
+            .manifests
+            .iter()
+            .map(|manifest| manifest.path.clone())
+            .collect()
     }
 
     /// Branches and tags.

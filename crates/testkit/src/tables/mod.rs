@@ -41,6 +41,6 @@ pub use maker::{Change, MAIN, Reference, Snapshot, TableMaker};
 pub use manifest::ManifestStyle;
 pub use metadata::{MadeTable, unpartitioned};
 pub use metrics::MetricsMode;
-pub use parquet::Layout;
+pub use parquet::{KeptRow, Layout};
 pub use spec::{PartitionField, PartitionSpec, Transform};
 pub use types::{Field, Schema, Type};

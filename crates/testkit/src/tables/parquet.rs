@@ -12,7 +12,8 @@ use arrow::datatypes::{DataType, Field as ArrowField, FieldRef, Schema as ArrowS
 use bytes::Bytes;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::arrow::{ArrowWriter, PARQUET_FIELD_ID_META_KEY};
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::basic::Compression;
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 
 use super::arrays;
 use super::datum::Datum;
@@ -38,6 +39,14 @@ pub struct Layout {
     pub renamed: HashMap<i32, String>,
     /// Whether row groups and pages have statistics.
     pub statistics: bool,
+    /// How pages are compressed.
+    pub compression: Compression,
+    /// Whether values are in dictionaries.
+    pub dictionary: bool,
+    /// Whether pages are of the second version.
+    pub newer_pages: bool,
+    /// Whether columns have bloom filters.
+    pub bloom_filters: bool,
 }
 
 impl Default for Layout {
@@ -49,6 +58,10 @@ impl Default for Layout {
             large: false,
             renamed: HashMap::new(),
             statistics: true,
+            compression: Compression::UNCOMPRESSED,
+            dictionary: true,
+            newer_pages: false,
+            bloom_filters: false,
         }
     }
 }
@@ -87,12 +100,20 @@ fn encode(batch: &RecordBatch, layout: &Layout) -> io::Result<Written> {
         true => EnabledStatistics::Page,
         false => EnabledStatistics::None,
     };
+    let version = match layout.newer_pages {
+        true => WriterVersion::PARQUET_2_0,
+        false => WriterVersion::PARQUET_1_0,
+    };
     let properties = WriterProperties::builder()
         .set_max_row_group_row_count(Some(layout.rows_a_group))
         .set_data_page_row_count_limit(layout.rows_a_group.div_ceil(2))
         .set_write_batch_size(layout.rows_a_group.clamp(1, 1024))
         .set_statistics_enabled(statistics)
         .set_offset_index_disabled(!layout.statistics)
+        .set_compression(layout.compression)
+        .set_dictionary_enabled(layout.dictionary)
+        .set_bloom_filter_enabled(layout.bloom_filters)
+        .set_writer_version(version)
         .build();
     let options = ArrowWriterOptions::new()
         .with_properties(properties)
@@ -117,11 +138,14 @@ fn encode(batch: &RecordBatch, layout: &Layout) -> io::Result<Written> {
     })
 }
 
+/// A deleted row that is kept with its position; None is a NULL.
+pub type KeptRow = Option<Vec<Datum>>;
+
 /// The rows that position deletes name, and whether they are said in full.
 pub(super) struct Positions<'a> {
     pub(super) rows: &'a [(String, i64)],
     /// The deleted rows themselves, if they are kept, and their columns; None is a NULL.
-    pub(super) kept: Option<(&'a [Field], Vec<Option<Vec<Datum>>>)>,
+    pub(super) kept: Option<(&'a [Field], Vec<KeptRow>)>,
     /// Names of the two columns; only field ids count.
     pub(super) names: [&'a str; 2],
 }

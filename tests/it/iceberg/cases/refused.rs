@@ -27,8 +27,8 @@ async fn refuses(table: &TableMaker, words: &[&str]) {
         for query in [
             "SELECT * FROM t",
             "SELECT count(*) FROM t",
-            "SELECT id FROM t WHERE id = 1",
-            "SELECT id FROM t LIMIT 1",
+            "SELECT id FROM t WHERE id > -1",
+            "SELECT id FROM t LIMIT 100",
             "SELECT max(id) FROM t",
         ] {
             let outcome = match feast.sql(query).await {
@@ -57,7 +57,9 @@ async fn data_files_in_other_formats() {
     for format in ["ORC", "AVRO"] {
         let mut table = people(2);
         append(&mut table, rows(0..3));
-        let mut file = table.data_file(&new_data(&table.clone(), rows(3..5))).unwrap();
+        let mut file = table
+            .data_file(&new_data(&table.clone(), rows(3..5)))
+            .unwrap();
         file.said_format = Some(format);
         let id = commit(&mut table, vec![file]);
         refuses(&table, &["ns.t", format, &id.to_string()]).await;
@@ -88,7 +90,9 @@ async fn delete_files_in_other_formats() {
 #[tokio::test(flavor = "multi_thread")]
 async fn encrypted_files() {
     let mut table = people(3);
-    let mut file = table.data_file(&new_data(&table.clone(), rows(3..5))).unwrap();
+    let mut file = table
+        .data_file(&new_data(&table.clone(), rows(3..5)))
+        .unwrap();
     file.key_metadata = Some(vec![1, 2, 3]);
     let id = commit(&mut table, vec![file]);
     refuses(&table, &["ns.t", "encrypted", &id.to_string()]).await;
@@ -109,10 +113,14 @@ async fn error_of(table: &TableMaker, change: impl Fn(&mut Json)) -> String {
     let mut made: MadeTable = table.finish();
     let mut json = table.metadata_json();
     change(&mut json);
-    made.files.insert(made.metadata.clone(), json.to_string().into());
+    made.files
+        .insert(made.metadata.clone(), json.to_string().into());
     let moved = |at: &str| at.replacen("s3://bucket", &root.display().to_string(), 1);
     let files = std::mem::take(&mut made.files);
-    made.files = files.into_iter().map(|(at, bytes)| (moved(&at), bytes)).collect();
+    made.files = files
+        .into_iter()
+        .map(|(at, bytes)| (moved(&at), bytes))
+        .collect();
     made.metadata = moved(&made.metadata);
     made.write().unwrap();
     let options = OpenOptions {
@@ -148,12 +156,18 @@ async fn columns_that_arrow_cannot_hold() {
     ] {
         let change = |json: &mut Json| {
             let column = json!({"id": 9, "name": "odd", "required": false, "type": ty});
-            json["schemas"][0]["fields"].as_array_mut().unwrap().push(column);
+            json["schemas"][0]["fields"]
+                .as_array_mut()
+                .unwrap()
+                .push(column);
             json["last-column-id"] = json!(9);
         };
         let error = error_of(&table, change).await;
         let word = ty.split('(').next().unwrap();
-        assert!(error.contains("odd") && error.contains(word), "{ty}: {error}");
+        assert!(
+            error.contains("odd") && error.contains(word),
+            "{ty}: {error}"
+        );
     }
 }
 

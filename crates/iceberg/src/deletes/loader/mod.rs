@@ -15,9 +15,9 @@ use iceberg::spec::TableMetadataRef;
 use roaring::RoaringTreemap;
 
 use self::equality::EqualitySets;
+use super::load_once::LoadOnce;
 use super::origin::{DeleteKind, Origin};
 use super::positions::PositionDeletes;
-use super::load_once::LoadOnce;
 use crate::cache::{CacheKind, Weigh};
 use crate::error::{Error, ErrorKind, Result};
 use crate::storage::TableStorage;

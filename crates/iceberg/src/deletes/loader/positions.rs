@@ -10,10 +10,10 @@ use roaring::RoaringTreemap;
 
 use super::{CONCURRENCY, DeleteLoader};
 use crate::cache::Weigh;
+use crate::deletes::load_once::Keep;
 use crate::deletes::location::same_file_key;
 use crate::deletes::origin::DeleteKind;
 use crate::deletes::positions::{self, PositionDeletes, treemap_weight};
-use crate::deletes::load_once::Keep;
 use crate::deletes::vector::DeletionVector;
 use crate::error::Result;
 use crate::plan::{DeleteFile, FileDeletes};

@@ -159,8 +159,18 @@ impl World {
             let many = file_metrics(manifests, &files, column).checked();
             let null = arrow::array::new_null_array(&column.data_type, files.len());
             let or_null = |values: Option<ArrayRef>| values.unwrap_or_else(|| Arc::clone(&null));
-            assert_eq!(&or_null(single.min), &or_null(many.min), "column {}", column.id);
-            assert_eq!(&or_null(single.max), &or_null(many.max), "column {}", column.id);
+            assert_eq!(
+                &or_null(single.min),
+                &or_null(many.min),
+                "column {}",
+                column.id
+            );
+            assert_eq!(
+                &or_null(single.max),
+                &or_null(many.max),
+                "column {}",
+                column.id
+            );
             assert_eq!(single.nulls, many.nulls, "column {}", column.id);
         }
     }

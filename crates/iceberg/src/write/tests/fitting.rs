@@ -110,7 +110,11 @@ async fn values_that_would_change_are_errors() {
             "VALUES (1)",
             "column 'id' is required, and the statement gives it no value",
         ),
-        ("id, i", "VALUES (NULL, 1)", "column 'id'"),
+        (
+            "id, i",
+            "VALUES (NULL, 1)",
+            "column 'id' is required, and a row of VALUES has NULL",
+        ),
         (
             "id",
             "SELECT CASE WHEN value < 9 THEN value END FROM generate_series(1, 9)",

@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 use std::io;
 
+use parquet::basic::{Compression, ZstdLevel};
+
 use super::{Draw, values};
 use crate::tables::datum::Datum;
 use crate::tables::file::TableFile;
@@ -164,6 +166,15 @@ impl Draw {
             large: self.dice.percent(15),
             renamed,
             statistics: self.dice.percent(85),
+            compression: self.dice.weighted(&[
+                (6, Compression::UNCOMPRESSED),
+                (3, Compression::SNAPPY),
+                (1, Compression::LZ4_RAW),
+                (1, Compression::ZSTD(ZstdLevel::default())),
+            ]),
+            dictionary: self.dice.percent(70),
+            newer_pages: self.dice.percent(20),
+            bloom_filters: self.dice.percent(10),
         }
     }
 

@@ -43,10 +43,9 @@ pub(super) fn draw(random: &mut StdRng, columns: &[Column], rows: &Rows) -> Metr
             let least = loosened_lower(random, least);
             metrics.lower.extend(bound(random, column, &least));
         }
-        if let Some(greatest) = bounded().max_by(compare).filter(|_| upper) {
-            if let Some(greatest) = loosened_upper(random, greatest) {
-                metrics.upper.extend(bound(random, column, &greatest));
-            }
+        let greatest = bounded().max_by(compare).filter(|_| upper);
+        if let Some(greatest) = greatest.and_then(|g| loosened_upper(random, g)) {
+            metrics.upper.extend(bound(random, column, &greatest));
         }
     }
     metrics
