@@ -181,7 +181,7 @@ async fn older_versions_agree(
     // One that is not the newest, another one in each table.
     let turn = (random.seed / 2) as usize % count;
     let older = made.snapshots().iter().skip(turn);
-    let older = older.take(usize::from(random.seed % 2 == 0));
+    let older = older.take(usize::from(random.seed.is_multiple_of(2)));
     for snapshot in older {
         let version = Version {
             random,

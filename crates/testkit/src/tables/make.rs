@@ -96,12 +96,12 @@ impl TableMaker {
     /// reader has to find in it. The manifest says nothing of its columns.
     pub fn foreign_data_file(
         &mut self,
-        bytes: Bytes,
+        bytes: impl Into<Bytes>,
         columns: &[Field],
         rows: &[Vec<Datum>],
     ) -> TableFile {
         let written = Written {
-            bytes,
+            bytes: bytes.into(),
             splits: Vec::new(),
         };
         let mut file = self.file(written, "data", self.spec_id, &[], rows.len());

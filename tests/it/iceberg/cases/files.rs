@@ -3,7 +3,6 @@
 
 //! Parquet files as Spark, Hive, Impala and others write one and the same value.
 
-use bytes::Bytes;
 use parquet::column::writer::ColumnWriter;
 use parquet::data_type::{ByteArray, FixedLenByteArray, Int96};
 use parquet::file::properties::WriterProperties;
@@ -26,7 +25,7 @@ enum Written {
 }
 
 /// A file with one column, required in the file.
-fn file(column: &str, written: &Written) -> Bytes {
+fn file(column: &str, written: &Written) -> Vec<u8> {
     let message = format!("message m {{ {column} }}");
     let schema = Arc::new(parse_message_type(&message).unwrap());
     let mut bytes = Vec::new();
@@ -60,7 +59,7 @@ fn file(column: &str, written: &Written) -> Bytes {
     column.close().unwrap();
     group.close().unwrap();
     writer.close().unwrap();
-    bytes.into()
+    bytes
 }
 
 /// Nanoseconds of the day, and the Julian day.

@@ -195,7 +195,7 @@ async fn older(feast: &FeastContext, way: &Way, expected: &Json) -> Result<Vec<S
         let counted = json!({"row_count": reference["count"]});
         let from = way.from(At::Reference(name));
         let found = version(feast, &from, &counted, &reference["rows"]).await;
-        notes.extend(noted(found, &format!("{name}"))?);
+        notes.extend(noted(found, name)?);
     }
     Ok(notes)
 }

@@ -29,8 +29,8 @@ async fn what_cannot_be_read_is_refused_by_name() {
             schema["fields"].as_array_mut().unwrap().push(field);
         }
     };
-    type Damage = Box<dyn Fn(&mut Value)>;
-    let cases: Vec<(Damage, &[&str])> = vec![
+    type Damage<'a> = Box<dyn Fn(&mut Value) + 'a>;
+    let cases: Vec<(Damage<'_>, &[&str])> = vec![
         (
             Box::new(|m| m["format-version"] = json!(4)),
             &["format version 4", "1 to 3"],
