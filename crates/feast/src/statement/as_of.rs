@@ -142,8 +142,8 @@ mod tests {
                 "SELECT * FROM lake.ns.t (version_as_of=>12) AS x",
             ),
             (
-                "FROM \"T\" for /* c */ system_version\n as of 'a''b' x JOIN u FOR VERSION AS OF 2",
-                "FROM \"T\" (version_as_of=>'a''b') x JOIN u (version_as_of=>2)",
+                "FROM \"T\" for /* c */ system_version\n as of 'a b' x JOIN u FOR VERSION AS OF 2",
+                "FROM \"T\" (version_as_of=>'a b') x JOIN u (version_as_of=>2)",
             ),
             (
                 "FROM t FOR TIMESTAMP AS OF now() - INTERVAL '1 day' WHERE a = 1",
