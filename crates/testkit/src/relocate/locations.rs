@@ -111,20 +111,18 @@ impl Locations {
         self.named.retain(|name, _| !twice.contains(name));
     }
 
-    /// The new place of a recorded location, or `None` when it is below no known one and no file
-    /// has its name.
-    pub(super) fn map(&self, recorded: &str) -> Option<Place> {
-        self.below(recorded).or_else(|| {
-            let name = recorded.rsplit('/').next()?;
-            let (location, file) = self.named.get(name).filter(|_| name != recorded)?;
-            Some(Place {
-                location: location.clone(),
-                file: file.clone(),
-            })
+    /// The new place of a file outside of every known location, by its name.
+    pub(super) fn map_name(&self, recorded: &str) -> Option<Place> {
+        let name = recorded.rsplit('/').next()?;
+        let (location, file) = self.named.get(name)?;
+        Some(Place {
+            location: location.clone(),
+            file: file.clone(),
         })
     }
 
-    fn below(&self, recorded: &str) -> Option<Place> {
+    /// The new place of a recorded location, or `None` when it is below no known one.
+    pub(super) fn map(&self, recorded: &str) -> Option<Place> {
         self.prefixes.iter().find_map(|prefix| {
             let rest = recorded.strip_prefix(&prefix.old)?;
             if !rest.is_empty() && !rest.starts_with('/') {

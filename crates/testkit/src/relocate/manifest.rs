@@ -62,6 +62,10 @@ fn rewrite_manifest(
             .unwrap_or("PARQUET")
             .to_ascii_uppercase();
         let is_position_delete = matches!(field(data_file, "content"), Some(Value::Int(1)));
+        let is_data = matches!(field(data_file, "content"), None | Some(Value::Int(0)));
+        if is_data {
+            map_stray(data_file, locations);
+        }
         let Some(named) = map_text(data_file, "file_path", locations) else {
             continue;
         };
@@ -83,6 +87,17 @@ fn rewrite_manifest(
         }
     }
     avro.write(file)
+}
+
+/// Maps the path of a data file that is below no known location. Position deletes that name such a
+/// path stay as they are: whether they mean that file is for a reader to decide.
+fn map_stray(data_file: &mut Value, locations: &Locations) {
+    if let Some(Value::String(recorded)) = field_mut(data_file, "file_path")
+        && locations.map(recorded).is_none()
+        && let Some(place) = locations.map_name(recorded)
+    {
+        *recorded = place.location;
+    }
 }
 
 /// Maps a location in a record and says which copied file it names.

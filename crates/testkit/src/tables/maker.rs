@@ -10,7 +10,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::file::TableFile;
-use super::manifest::{Entry, Manifest, ManifestStyle, Status, write, write_list};
+use super::manifest::{Entry, Manifest, ManifestStyle, Status, write};
+use super::manifest_list::write_list;
 use super::spec::PartitionSpec;
 use super::types::Schema;
 
@@ -96,8 +97,12 @@ pub struct Change {
 impl TableMaker {
     /// A table without snapshots. `version` is the format version.
     pub fn new(location: &str, version: u8, schema: Schema, spec: PartitionSpec) -> Self {
-        let highest = |field: &super::types::Field| highest_id(field);
-        let last_column_id = schema.fields.iter().map(highest).max().unwrap_or(0);
+        let last_column_id = schema
+            .fields
+            .iter()
+            .map(super::evolve::highest_id)
+            .max()
+            .unwrap_or(0);
         Self {
             location: location.to_owned(),
             version,
@@ -118,80 +123,6 @@ impl TableMaker {
             last_column_id,
             story: Vec::new(),
         }
-    }
-
-    /// The format version.
-    pub fn version(&self) -> u8 {
-        self.version
-    }
-
-    /// Raises the format version.
-    pub fn upgrade(&mut self, version: u8) {
-        self.version = self.version.max(version);
-    }
-
-    /// The current schema.
-    pub fn current_schema(&self) -> &Schema {
-        self.schema(self.schema_id)
-    }
-
-    /// The schema of an id; the first one if there is none.
-    pub fn schema(&self, id: i32) -> &Schema {
-        let found = self.schemas.iter().find(|schema| schema.id == id);
-        found.unwrap_or(&self.schemas[0])
-    }
-
-    /// Makes columns current, in a schema of their own if there is none like it.
-    pub fn set_columns(&mut self, fields: Vec<super::types::Field>) {
-        let highest = fields.iter().map(highest_id).max().unwrap_or(0);
-        self.last_column_id = self.last_column_id.max(highest);
-        if let Some(known) = self.schemas.iter().find(|schema| schema.fields == fields) {
-            self.schema_id = known.id;
-            return;
-        }
-        let id = self
-            .schemas
-            .iter()
-            .map(|schema| schema.id)
-            .max()
-            .unwrap_or(0)
-            + 1;
-        self.schemas.push(Schema { id, fields });
-        self.schema_id = id;
-    }
-
-    /// An id for a field that is added.
-    pub fn new_column_id(&mut self) -> i32 {
-        self.last_column_id += 1;
-        self.last_column_id
-    }
-
-    /// The spec of an id.
-    pub fn spec(&self, id: i32) -> Option<&PartitionSpec> {
-        let found = self.specs.iter().find(|spec| spec.id == id);
-        found.map(Arc::as_ref)
-    }
-
-    /// The spec that new files are written under.
-    pub fn current_spec(&self) -> &Arc<PartitionSpec> {
-        let found = self.specs.iter().find(|spec| spec.id == self.spec_id);
-        found.unwrap_or(&self.specs[0])
-    }
-
-    /// Makes a partition spec current.
-    pub fn set_spec(&mut self, fields: Vec<super::spec::PartitionField>) {
-        let id = self.specs.iter().map(|spec| spec.id).max().unwrap_or(0) + 1;
-        self.specs.push(Arc::new(PartitionSpec { id, fields }));
-        self.spec_id = id;
-    }
-
-    /// An id for a partition field that is added.
-    pub fn new_partition_id(&self) -> i32 {
-        let ids = self
-            .specs
-            .iter()
-            .flat_map(|spec| spec.fields.iter().map(|f| f.id));
-        ids.max().unwrap_or(999) + 1
     }
 
     /// The snapshot that a branch or tag points to.
@@ -387,11 +318,6 @@ impl TableMaker {
             entries,
         }))
     }
-}
-
-fn highest_id(field: &super::types::Field) -> i32 {
-    let below = field.children().into_iter().map(highest_id).max();
-    below.unwrap_or(0).max(field.id)
 }
 
 /// Ids as engines make them: large, and in no order.

@@ -85,7 +85,7 @@ impl Metrics {
             return;
         };
         let (least, greatest) = match mode {
-            MetricsMode::Truncated(length) => (
+            MetricsMode::Truncated(length) if field.ty != Type::Uuid => (
                 truncated_lower(least, length),
                 truncated_upper(greatest, length),
             ),
