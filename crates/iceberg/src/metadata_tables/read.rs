@@ -11,7 +11,7 @@ use iceberg::table::Table;
 
 use super::files::FileRow;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{completed_manifest, first_version_list};
+use crate::plan::{completed_manifest, load_list, without_panic};
 use crate::storage::TableStorage;
 
 /// The table and snapshot that are read.
@@ -40,21 +40,8 @@ impl Source {
         if snapshot.encryption_key_id().is_some() {
             return Err(self.encrypted(location));
         }
-        let list = self.manifest_list(snapshot).await;
+        let list = load_list(&self.table, snapshot).await;
         list.map_err(|error| self.unreadable("manifest list", location, &error))
-    }
-
-    async fn manifest_list(&self, snapshot: &SnapshotRef) -> Result<Vec<ManifestFile>> {
-        let failed = match self.table.manifest_list_reader(snapshot).load().await {
-            Ok(list) => return Ok(list.consume_entries().into_iter().collect()),
-            Err(failed) if failed.kind() == iceberg::ErrorKind::DataInvalid => failed,
-            Err(failed) => return Err(failed.into()),
-        };
-        let input = self.storage.file_io().new_input(snapshot.manifest_list())?;
-        match first_version_list(&input.read().await?)? {
-            Some(list) => Ok(list.consume_entries().into_iter().collect()),
-            None => Err(failed.into()),
-        }
     }
 
     /// The entries of a manifest.
@@ -77,16 +64,16 @@ impl Source {
 
     async fn manifest(&self, file: &ManifestFile) -> Result<Manifest> {
         let file_io = self.storage.file_io();
-        let failed = match file.load_manifest(file_io).await {
+        let read = without_panic(async { Ok(file.load_manifest(file_io).await?) });
+        let failed = match read.await {
             Ok(manifest) => return Ok(manifest),
-            Err(failed) if failed.kind() == iceberg::ErrorKind::DataInvalid => failed,
-            Err(failed) => return Err(failed.into()),
+            Err(failed) if failed.kind() == ErrorKind::Damaged => failed,
+            Err(failed) => return Err(failed),
         };
         let bytes = file_io.new_input(&file.manifest_path)?.read().await?;
-        match completed_manifest(&bytes, file, self.table.metadata())? {
-            Some(manifest) => Ok(manifest),
-            None => Err(failed.into()),
-        }
+        let metadata = self.table.metadata();
+        let completed = without_panic(async { completed_manifest(&bytes, file, metadata) });
+        completed.await?.ok_or(failed)
     }
 
     fn snapshot_id(&self) -> i64 {

@@ -12,7 +12,7 @@ use iceberg::spec::{Snapshot, TableMetadata};
 use super::maps::{map_type, texts};
 use super::rows::{Column, array, instant, optional, required};
 use crate::error::Result;
-use crate::provider::is_inline;
+use crate::provider::inline_manifests;
 
 /// The snapshots, oldest first.
 pub(super) fn rows(metadata: &TableMetadata) -> Vec<Snapshot> {
@@ -41,7 +41,9 @@ pub(super) fn columns() -> Vec<Column<Snapshot>> {
         }),
         optional("manifest_list", DataType::Utf8, |rows: &[&Snapshot]| {
             let lists = rows.iter().map(|s| s.manifest_list());
-            array::<StringArray, _>(lists.map(|list| (!is_inline(list)).then_some(list)))
+            array::<StringArray, _>(
+                lists.map(|list| inline_manifests(list).is_none().then_some(list)),
+            )
         }),
         optional(
             "summary",

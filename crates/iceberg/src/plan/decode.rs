@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the datafusion-feast authors
 
-//! Decodes a manifest of data files straight from its Avro blocks.
+//! Decodes a manifest straight from its Avro blocks.
 //!
 //! Fields are found by id, so that a header that lacks keys or has two fields of one name, a source
 //! column that was dropped and a writer with an order of its own do not matter.
@@ -160,7 +160,49 @@ impl Decoder<'_> {
                 head.sort_order_id = order.and_then(|order| i32::try_from(order).ok());
             }
             Part::FirstRowId => head.first_row_id = avro_type.long(cursor, "first_row_id")?,
+            Part::EqualityIds | Part::Referenced | Part::ContentOffset | Part::ContentSize => {
+                self.delete_part(part, avro_type, cursor)?;
+            }
             _ => avro_type.skip(cursor)?,
+        }
+        Ok(())
+    }
+
+    /// What only delete files have; NULL for data files.
+    fn delete_part(
+        &mut self,
+        part: Part,
+        avro_type: &AvroType,
+        cursor: &mut Cursor<'_>,
+    ) -> Result<()> {
+        let Some(avro_type) = avro_type.written(cursor)? else {
+            return Ok(());
+        };
+        let entry = self.columns.heads.len() as u32;
+        let delete = self.columns.deletes.entry(entry).or_default();
+        match part {
+            Part::EqualityIds => {
+                let ids = delete.equality_ids.insert(Vec::new());
+                let what = "equality_ids";
+                avro_type.items(cursor, what, |item, cursor| {
+                    let id = item.long(cursor, what)?;
+                    let id = id.and_then(|id| i32::try_from(id).ok());
+                    ids.push(id.ok_or_else(|| damaged("equality_ids has an id that is none"))?);
+                    Ok(())
+                })?;
+            }
+            Part::Referenced => {
+                let path = avro_type.bytes(cursor, "referenced_data_file")?;
+                let path = path
+                    .map(|path| String::from_utf8(path.to_vec()))
+                    .transpose();
+                delete.referenced =
+                    path.map_err(|e| damaged("referenced_data_file is no text").with_source(e))?;
+            }
+            Part::ContentOffset => {
+                delete.content_offset = avro_type.long(cursor, "content_offset")?;
+            }
+            _ => delete.content_size = avro_type.long(cursor, "content_size_in_bytes")?,
         }
         Ok(())
     }

@@ -18,10 +18,9 @@ use std::sync::Arc;
 
 use iceberg::spec::{DataContentType, DataFileFormat, TableMetadata};
 
-use super::delete_entries::delete_entries;
 use super::delete_file::{DeleteFile, FileDeletes};
 use super::files::PlannedFile;
-use super::manifests::{DataManifest, LoadedManifest, column_types};
+use super::manifests::{LoadedManifest, column_types};
 use super::reach::{KeyColumns, Reach, Target, only_target, path_in_store};
 use super::scope::{PartitionKey, Scope, ScopedDelete};
 use crate::deletes::same_file_key;
@@ -47,24 +46,30 @@ pub(super) struct DeleteIndex<'a> {
 }
 
 impl<'a> DeleteIndex<'a> {
-    /// The delete files that `manifests` name; each was read in both forms.
-    pub(super) fn try_new<'m>(
+    /// The delete files that `manifests` name.
+    pub(super) fn try_new(
         (name, snapshot_id): (&str, i64),
         metadata: &TableMetadata,
         columns: &'a TableColumns,
-        manifests: impl IntoIterator<Item = (&'m LoadedManifest, &'m DataManifest)>,
+        manifests: &[LoadedManifest],
     ) -> Result<Self> {
         let types = column_types(metadata);
         let mut index = Self::new(format!("table {name} (snapshot {snapshot_id})"), columns);
-        for (loaded, decoded) in manifests {
-            let entries = delete_entries(loaded, decoded, &types);
-            for entry in entries.map_err(|e| e.context(&index.origin))? {
+        for LoadedManifest { file, manifest } in manifests {
+            for live in manifest.live() {
+                let entry = manifest.entry(live, &types).map_err(|e| {
+                    let path = &file.manifest_path;
+                    e.context(format!("{}: manifest '{path}'", index.origin))
+                })?;
+                if entry.content_type() == DataContentType::Data {
+                    continue;
+                }
                 // One that does not say when it was written may be newer than every file.
                 let sequence = entry.sequence_number().unwrap_or(i64::MAX);
                 index.insert(DeleteFile {
                     entry,
-                    spec: Arc::clone(decoded.manifest.spec()),
-                    spec_id: loaded.file.partition_spec_id,
+                    spec: Arc::clone(manifest.spec()),
+                    spec_id: file.partition_spec_id,
                     sequence,
                 })?;
             }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the datafusion-feast authors
 
-//! The live entries of a manifest of data files, column by column: a tenth of the memory of an
+//! The live entries of a manifest, column by column: a tenth of the memory of an
 //! entry as an object, and quick to ask about one column of all files.
 
 use std::borrow::Cow;
@@ -64,7 +64,16 @@ pub(super) struct ColumnMetrics {
     pub(super) upper: Vec<Slice>,
 }
 
-/// The entries of a manifest of data files.
+/// What the entry of a delete file has besides.
+#[derive(Debug, Clone, Default)]
+pub(super) struct DeletePart {
+    pub(super) equality_ids: Option<Vec<i32>>,
+    pub(super) referenced: Option<String>,
+    pub(super) content_offset: Option<i64>,
+    pub(super) content_size: Option<i64>,
+}
+
+/// The entries of a manifest.
 #[derive(Debug)]
 pub(crate) struct EntryColumns {
     pub(super) spec: Arc<PartitionSpec>,
@@ -77,6 +86,8 @@ pub(crate) struct EntryColumns {
     pub(super) column_by_id: HashMap<i32, u32>,
     /// The key metadata of encrypted files.
     pub(super) keys: HashMap<u32, Vec<u8>>,
+    /// By entry, of those that are delete files.
+    pub(super) deletes: HashMap<u32, DeletePart>,
 }
 
 /// What one entry says about one column.
@@ -99,6 +110,7 @@ impl EntryColumns {
             columns: Vec::new(),
             column_by_id: HashMap::new(),
             keys: HashMap::new(),
+            deletes: HashMap::new(),
         }
     }
 
@@ -207,6 +219,12 @@ impl EntryColumns {
         if let Some(order) = head.sort_order_id {
             file.sort_order_id(order);
         }
+        if let Some(delete) = self.deletes.get(&index) {
+            file.equality_ids(delete.equality_ids.clone())
+                .referenced_data_file(delete.referenced.clone())
+                .content_offset(delete.content_offset)
+                .content_size_in_bytes(delete.content_size);
+        }
         let mut nulls = HashMap::with_capacity(self.columns.len());
         let mut nans = HashMap::new();
         let mut lower = HashMap::with_capacity(self.columns.len());
@@ -262,11 +280,17 @@ impl Weigh for EntryColumns {
         let tuple = |tuple: &Struct| size_of::<Struct>() + struct_weight(tuple);
         let ids = self.column_by_id.capacity() * (size_of::<(i32, u32)>() + 1) * 8 / 7;
         let keys = self.keys.values().map(|key| key.capacity() + 40);
+        let delete = |part: &DeletePart| {
+            let ids = part.equality_ids.as_ref().map_or(0, Vec::capacity);
+            let path = part.referenced.as_ref().map_or(0, String::capacity);
+            ids * size_of::<i32>() + path + size_of::<(u32, DeletePart)>() * 8 / 7
+        };
         self.heads.capacity() * size_of::<Head>()
             + self.arena.capacity()
             + self.tuples.iter().map(tuple).sum::<usize>()
             + self.columns.iter().map(column).sum::<usize>()
             + ids
             + keys.sum::<usize>()
+            + self.deletes.values().map(delete).sum::<usize>()
     }
 }

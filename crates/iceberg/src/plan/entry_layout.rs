@@ -29,6 +29,10 @@ pub(super) enum Part {
     Key,
     SortOrder,
     FirstRowId,
+    EqualityIds,
+    Referenced,
+    ContentOffset,
+    ContentSize,
     Ignored,
 }
 
@@ -44,7 +48,7 @@ pub(super) enum Metric {
 pub(super) const METRICS: usize = 4;
 
 /// Field ids, and the names for writers that leave the ids out.
-const PARTS: [(i32, &str, Part); 18] = [
+const PARTS: [(i32, &str, Part); 22] = [
     (0, "status", Part::Status),
     (1, "snapshot_id", Part::SnapshotId),
     (3, "sequence_number", Part::Sequence),
@@ -63,6 +67,10 @@ const PARTS: [(i32, &str, Part); 18] = [
     (131, "key_metadata", Part::Key),
     (140, "sort_order_id", Part::SortOrder),
     (142, "first_row_id", Part::FirstRowId),
+    (135, "equality_ids", Part::EqualityIds),
+    (143, "referenced_data_file", Part::Referenced),
+    (144, "content_offset", Part::ContentOffset),
+    (145, "content_size_in_bytes", Part::ContentSize),
 ];
 
 fn part(field: &AvroField) -> Part {

@@ -14,9 +14,7 @@ use super::counts::FileCounts;
 use super::delete_file::FileDeletes;
 use super::delete_index::DeleteIndex;
 use super::facts::ColumnFacts;
-use super::manifests::{
-    DataManifest, LoadedManifest, column_types, list_manifests, load_manifests,
-};
+use super::manifests::{LoadedManifest, column_types, list_manifests, load_manifests};
 use super::partitions::summary_facts;
 use super::refused::refuse_files;
 use super::select::{SelectedFile, select_files};
@@ -101,22 +99,15 @@ pub(crate) async fn plan_files(read: &Read<'_>) -> Result<FilePlan> {
     counts.delete_manifests_read = deletes.len();
     let (table, storage) = (read.table, read.storage);
     let data = load_manifests(table, storage, read.name, id, data);
-    let tuples = load_manifests(table, storage, read.name, id, deletes.clone());
     let deletes = load_manifests(table, storage, read.name, id, deletes);
-    let (data, tuples, deletes): (Vec<DataManifest>, Vec<DataManifest>, Vec<LoadedManifest>) =
-        futures::try_join!(data, tuples, deletes)?;
+    let (data, deletes) = futures::try_join!(data, deletes)?;
     let selection = select_files(&data, read.predicate, read.columns)?;
     counts.total += selection.total;
     counts.pruned_by_partition += selection.pruned_by_partition;
     counts.pruned_by_bounds = selection.pruned_by_bounds;
     let mut files = planned_files(table.metadata(), &data, &selection.files)?;
     let origin = (read.name, id);
-    let index = DeleteIndex::try_new(
-        origin,
-        table.metadata(),
-        read.columns,
-        deletes.iter().zip(&tuples),
-    )?;
+    let index = DeleteIndex::try_new(origin, table.metadata(), read.columns, &deletes)?;
     index.apply(&mut files)?;
     refuse_files(read.name, id, &files)?;
     limit_files(read, &mut files, &mut counts);
@@ -192,7 +183,7 @@ fn manifests_may_match(
 
 fn planned_files(
     metadata: &TableMetadata,
-    manifests: &[DataManifest],
+    manifests: &[LoadedManifest],
     files: &[SelectedFile],
 ) -> Result<Vec<PlannedFile>> {
     let types = column_types(metadata);

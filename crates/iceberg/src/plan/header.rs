@@ -64,6 +64,13 @@ pub(crate) fn first_version_list(bytes: &[u8]) -> Result<Option<ManifestList>> {
     }
 }
 
+/// The id of the partition spec that a manifest was written with, if it says.
+pub(super) fn header_spec_id(bytes: &[u8]) -> Result<Option<i32>> {
+    let header = Container::open(bytes)?.header;
+    let id = header.get(b"partition-spec-id".as_slice());
+    Ok(id.and_then(|id| std::str::from_utf8(id).ok()?.parse().ok()))
+}
+
 /// The partition spec that a manifest was written with, for a table whose metadata lost it.
 pub(super) fn header_spec(bytes: &[u8], spec_id: i32) -> Result<PartitionSpec> {
     let header = Container::open(bytes)?.header.into_iter();

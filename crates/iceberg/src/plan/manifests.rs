@@ -5,22 +5,24 @@
 //! caches.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use datafusion::common::runtime::SpawnedTask;
-use futures::{StreamExt, TryStreamExt};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use iceberg::spec::{
-    Manifest, ManifestContentType, ManifestFile, ManifestList, PartitionSpec, SnapshotRef,
-    TableMetadata, TableMetadataRef,
+    ManifestContentType, ManifestFile, PartitionSpec, PrimitiveType, SnapshotRef, TableMetadata,
+    TableMetadataRef,
 };
 use iceberg::table::Table;
 
 use super::decode::decode;
 use super::entry_columns::{ColumnTypes, EntryColumns};
-use super::header::{completed_manifest, first_version_list, header_spec};
+use super::header::{first_version_list, header_spec, header_spec_id};
 use super::refused::encrypted;
-use crate::cache::{CacheKind, Weigh};
+use crate::cache::CacheKind;
 use crate::error::{Error, ErrorKind, Result};
+use crate::provider::inline_manifests;
 use crate::storage::TableStorage;
 
 /// Manifests read at the same time.
@@ -34,16 +36,10 @@ pub(crate) struct ManifestFiles {
 
 /// A manifest and the entry of the manifest list that names it.
 #[derive(Debug, Clone)]
-pub(crate) struct Loaded<T> {
+pub(crate) struct LoadedManifest {
     pub(crate) file: ManifestFile,
-    pub(crate) manifest: Arc<T>,
+    pub(crate) manifest: Arc<EntryColumns>,
 }
-
-/// A manifest with its entries as objects, all that is written in them included.
-pub(crate) type LoadedManifest = Loaded<Manifest>;
-
-/// A manifest of data files with its entries column by column, quick to read and to choose from.
-pub(crate) type DataManifest = Loaded<EntryColumns>;
 
 /// Reads the manifest list, or takes it from the cache of `storage`.
 pub(crate) async fn list_manifests(
@@ -57,10 +53,7 @@ pub(crate) async fn list_manifests(
         return Err(encrypted(name, id, snapshot.manifest_list()));
     }
     let location = snapshot.manifest_list();
-    let load = async {
-        let list = load_list(table, snapshot).await?;
-        Ok(list.consume_entries().into_iter().collect::<Vec<_>>())
-    };
+    let load = load_list(table, snapshot);
     let list =
         storage
             .caches()
@@ -76,20 +69,67 @@ pub(crate) async fn list_manifests(
     Ok(ManifestFiles { data, deletes })
 }
 
-async fn load_list(table: &Table, snapshot: &SnapshotRef) -> Result<ManifestList> {
-    let failed = match table.manifest_list_reader(snapshot).load().await {
-        Ok(list) => return Ok(list),
-        Err(failed) => failed,
-    };
-    if failed.kind() != iceberg::ErrorKind::DataInvalid {
-        return Err(failed.into());
+/// Reads a manifest list, also one of version 1 in a table of a later version.
+pub(crate) async fn load_list(table: &Table, snapshot: &SnapshotRef) -> Result<Vec<ManifestFile>> {
+    if let Some(manifests) = inline_manifests(snapshot.manifest_list()) {
+        return named_in_metadata(table, snapshot, manifests).await;
     }
-    let bytes = table
-        .file_io()
-        .new_input(snapshot.manifest_list())?
-        .read()
-        .await?;
-    first_version_list(&bytes)?.ok_or_else(|| failed.into())
+    let reader = table.manifest_list_reader(snapshot);
+    let read = without_panic(async { Ok(reader.load().await?) });
+    let failed = match read.await {
+        Ok(list) => return Ok(list.consume_entries().into_iter().collect()),
+        Err(failed) if failed.kind() == ErrorKind::Damaged => failed,
+        Err(failed) => return Err(failed),
+    };
+    let input = table.file_io().new_input(snapshot.manifest_list())?;
+    let bytes = input.read().await?;
+    match without_panic(async { first_version_list(&bytes) }).await? {
+        Some(list) => Ok(list.consume_entries().into_iter().collect()),
+        None => Err(failed),
+    }
+}
+
+/// What a manifest list would say of `manifests`, as far as they tell.
+async fn named_in_metadata(
+    table: &Table,
+    snapshot: &SnapshotRef,
+    manifests: Vec<String>,
+) -> Result<Vec<ManifestFile>> {
+    let mut files = Vec::with_capacity(manifests.len());
+    for manifest_path in manifests {
+        let bytes = table.file_io().new_input(&manifest_path)?.read().await?;
+        let spec_id = header_spec_id(&bytes)
+            .map_err(|e| e.context(format!("cannot read the manifest '{manifest_path}'")))?;
+        files.push(ManifestFile {
+            manifest_path,
+            manifest_length: bytes.len() as i64,
+            partition_spec_id: spec_id
+                .unwrap_or_else(|| table.metadata().default_partition_spec_id()),
+            content: ManifestContentType::Data,
+            sequence_number: 0,
+            min_sequence_number: 0,
+            added_snapshot_id: snapshot.snapshot_id(),
+            added_files_count: None,
+            existing_files_count: None,
+            deleted_files_count: None,
+            added_rows_count: None,
+            existing_rows_count: None,
+            deleted_rows_count: None,
+            partitions: None,
+            key_metadata: None,
+            first_row_id: None,
+        });
+    }
+    Ok(files)
+}
+
+/// Damaged files make the Avro library of the core crate panic.
+pub(crate) async fn without_panic<T>(read: impl Future<Output = Result<T>>) -> Result<T> {
+    let read = AssertUnwindSafe(read).catch_unwind();
+    read.await.unwrap_or_else(|_| {
+        let message = "it is damaged, or no Avro file of this kind";
+        Err(Error::new(ErrorKind::Damaged, message))
+    })
 }
 
 /// What manifests of one table are read with.
@@ -108,17 +148,33 @@ impl ManifestSource {
         }
     }
 
-    async fn read(&self, file: &ManifestFile) -> Result<bytes::Bytes> {
+    async fn load(&self, file: &ManifestFile) -> Result<EntryColumns> {
         let input = self.storage.file_io().new_input(&file.manifest_path)?;
-        Ok(input.read().await?)
+        let bytes = input.read().await?;
+        let spec: Arc<PartitionSpec> =
+            match self.metadata.partition_spec_by_id(file.partition_spec_id) {
+                Some(spec) => Arc::clone(spec),
+                None => Arc::new(header_spec(&bytes, file.partition_spec_id)?),
+            };
+        decode(&bytes, file, &spec, &self.types)
     }
 }
 
-/// The types of all columns that the table ever had, the present ones where they changed.
+/// The path column of position delete files.
+pub(super) const DELETE_FILE_PATH: i32 = 2_147_483_546;
+
+/// The row column of position delete files.
+const DELETE_POS: i32 = 2_147_483_545;
+
+/// The types of all columns that the table ever had, the present ones where they changed, and of
+/// the columns of position delete files.
 pub(crate) fn column_types(metadata: &TableMetadata) -> ColumnTypes {
     let mut schemas: Vec<_> = metadata.schemas_iter().collect();
     schemas.sort_by_key(|s| (s.schema_id() == metadata.current_schema_id(), s.schema_id()));
-    let mut types = ColumnTypes::new();
+    let mut types = ColumnTypes::from([
+        (DELETE_FILE_PATH, PrimitiveType::String),
+        (DELETE_POS, PrimitiveType::Long),
+    ]);
     for schema in schemas {
         for (id, field) in schema.field_id_to_fields() {
             if let Some(primitive) = field.field_type.as_primitive_type() {
@@ -129,53 +185,15 @@ pub(crate) fn column_types(metadata: &TableMetadata) -> ColumnTypes {
     types
 }
 
-/// A form that manifests are kept in.
-pub(crate) trait FromManifest: Weigh + Send + Sync + Sized + 'static {
-    /// Reads a manifest.
-    fn load(
-        file: &ManifestFile,
-        source: &ManifestSource,
-    ) -> impl Future<Output = Result<Self>> + Send;
-}
-
-impl FromManifest for Manifest {
-    async fn load(file: &ManifestFile, source: &ManifestSource) -> Result<Self> {
-        let failed = match file.load_manifest(source.storage.file_io()).await {
-            Ok(manifest) => return Ok(manifest),
-            Err(failed) => failed,
-        };
-        if failed.kind() != iceberg::ErrorKind::DataInvalid {
-            return Err(failed.into());
-        }
-        let bytes = source.read(file).await?;
-        match completed_manifest(&bytes, file, &source.metadata)? {
-            Some(manifest) => Ok(manifest),
-            None => Err(failed.into()),
-        }
-    }
-}
-
-impl FromManifest for EntryColumns {
-    async fn load(file: &ManifestFile, source: &ManifestSource) -> Result<Self> {
-        let bytes = source.read(file).await?;
-        let spec: Arc<PartitionSpec> =
-            match source.metadata.partition_spec_by_id(file.partition_spec_id) {
-                Some(spec) => Arc::clone(spec),
-                None => Arc::new(header_spec(&bytes, file.partition_spec_id)?),
-            };
-        decode(&bytes, file, &spec, &source.types)
-    }
-}
-
 /// Reads manifests concurrently, those that the cache of `storage` does not hold, in the order
 /// given.
-pub(crate) async fn load_manifests<T: FromManifest>(
+pub(crate) async fn load_manifests(
     table: &Table,
     storage: &Arc<TableStorage>,
     name: &str,
     snapshot_id: i64,
     files: Vec<ManifestFile>,
-) -> Result<Vec<Loaded<T>>> {
+) -> Result<Vec<LoadedManifest>> {
     if let Some(file) = files.iter().find(|f| f.key_metadata.is_some()) {
         return Err(encrypted(name, snapshot_id, &file.manifest_path));
     }
@@ -185,7 +203,7 @@ pub(crate) async fn load_manifests<T: FromManifest>(
         let caches = storage.caches();
         kept.push(
             caches
-                .get::<T>(CacheKind::Manifest, identity, location)
+                .get::<EntryColumns>(CacheKind::Manifest, identity, location)
                 .await,
         );
     }
@@ -198,7 +216,7 @@ pub(crate) async fn load_manifests<T: FromManifest>(
     let mut loaded = Vec::new();
     if !missing.is_empty() {
         let source = Arc::new(ManifestSource::new(table, storage));
-        let loading = load_missing::<T>(source, missing).map(|(file, manifest)| {
+        let loading = load_missing(source, missing).map(|(file, manifest)| {
             manifest.map_err(|e| {
                 e.context(format!(
                     "cannot read the manifest '{}' of table {name} (snapshot {snapshot_id})",
@@ -211,22 +229,22 @@ pub(crate) async fn load_manifests<T: FromManifest>(
     let mut loaded = loaded.into_iter();
     let all = files.into_iter().zip(kept).filter_map(|(file, kept)| {
         let manifest = kept.or_else(|| loaded.next())?;
-        Some(Loaded { file, manifest })
+        Some(LoadedManifest { file, manifest })
     });
     Ok(all.collect())
 }
 
 /// Reads manifests concurrently and decodes them on several threads, in the order given.
-fn load_missing<T: FromManifest>(
+fn load_missing(
     source: Arc<ManifestSource>,
     files: Vec<ManifestFile>,
-) -> impl futures::Stream<Item = (ManifestFile, Result<Arc<T>>)> {
+) -> impl futures::Stream<Item = (ManifestFile, Result<Arc<EntryColumns>>)> {
     let spawn = move |file: ManifestFile| {
         let (source, at) = (Arc::clone(&source), file.clone());
         let task = SpawnedTask::spawn(async move {
             let storage = &source.storage;
             let caches = storage.caches();
-            let load = T::load(&at, &source);
+            let load = source.load(&at);
             let kind = CacheKind::Manifest;
             caches
                 .get_or_load(kind, storage.identity(), &at.manifest_path, load)

@@ -13,7 +13,6 @@ mod containers;
 mod counts;
 mod decode;
 mod decode_tuple;
-mod delete_entries;
 mod delete_file;
 mod delete_index;
 mod distinct;
@@ -37,7 +36,9 @@ pub(crate) use counts::FileCounts;
 pub(crate) use delete_file::{DeleteFile, FileDeletes};
 pub(crate) use distinct::{add_distinct_counts, distinct_counts};
 pub(crate) use files::{PlannedFile, Read, plan_files};
-pub(crate) use header::{completed_manifest, first_version_list};
+pub(crate) use header::completed_manifest;
+pub(crate) use manifests::{load_list, without_panic};
+pub(crate) use prunable::decided;
 pub(crate) use statistics::{file_statistics, table_statistics};
 
 #[cfg(test)]

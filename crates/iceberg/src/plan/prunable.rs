@@ -149,7 +149,8 @@ fn not_distinct(predicate: &Arc<dyn PhysicalExpr>) -> Option<Arc<dyn PhysicalExp
     Some(Arc::new(BinaryExpr::new(value, Operator::Eq, literal)))
 }
 
-fn decided(predicate: &Arc<dyn PhysicalExpr>, schema: &Schema) -> bool {
+/// Whether DataFusion's pruning decides `predicate` rightly by bounds.
+pub(crate) fn decided(predicate: &Arc<dyn PhysicalExpr>, schema: &Schema) -> bool {
     let mut decided = true;
     let visited = predicate.apply(|expr| {
         let any = expr.as_any();

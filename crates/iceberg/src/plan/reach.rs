@@ -10,12 +10,10 @@ use iceberg::spec::{DataFile, ManifestEntry, PrimitiveLiteral};
 
 use super::bounds::bound_facts;
 use super::facts::Nulls;
+use super::manifests::DELETE_FILE_PATH;
 use super::transforms::after_prefix;
 use crate::deletes::same_file_key;
 use crate::schema::{TableColumn, TableColumns};
-
-/// The id of the path column of position delete files.
-const DELETE_FILE_PATH: i32 = 2_147_483_546;
 
 /// The data files that a delete file can reach.
 #[derive(Debug)]

@@ -16,7 +16,7 @@ use super::bound_arrays::bound_arrays;
 use super::bounds::{known_nulls, metrics_facts};
 use super::containers::{ContainerColumn, Containers, may_match};
 use super::entry_columns::Metrics;
-use super::manifests::DataManifest;
+use super::manifests::LoadedManifest;
 use super::partitions::tuple_facts;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{TableColumn, TableColumns};
@@ -42,7 +42,7 @@ pub(crate) struct Selection {
 
 /// Chooses among the files of `manifests`, in their order.
 pub(crate) fn select_files(
-    manifests: &[DataManifest],
+    manifests: &[LoadedManifest],
     predicate: Option<&Arc<dyn PhysicalExpr>>,
     columns: &TableColumns,
 ) -> Result<Selection> {
@@ -75,7 +75,7 @@ pub(crate) fn select_files(
     Ok(selection)
 }
 
-fn refuse_deletes(loaded: &DataManifest) -> Result<()> {
+fn refuse_deletes(loaded: &LoadedManifest) -> Result<()> {
     let Some(entry) = loaded.manifest.first_of_other_content() else {
         return Ok(());
     };
@@ -100,7 +100,7 @@ struct Partitions {
 
 impl Partitions {
     fn collect(
-        manifests: &[DataManifest],
+        manifests: &[LoadedManifest],
         predicate: &Arc<dyn PhysicalExpr>,
         columns: &TableColumns,
     ) -> Self {
@@ -128,14 +128,14 @@ impl Partitions {
         Self { places, containers }
     }
 
-    fn place(&self, loaded: &DataManifest, file: &SelectedFile) -> u32 {
+    fn place(&self, loaded: &LoadedManifest, file: &SelectedFile) -> u32 {
         self.places[file.manifest][loaded.manifest.tuple_of(file.entry)]
     }
 }
 
 /// What the metrics of `files`, and their partitions, say about the columns of `predicate`.
 fn bounds(
-    manifests: &[DataManifest],
+    manifests: &[LoadedManifest],
     files: &[SelectedFile],
     predicate: &Arc<dyn PhysicalExpr>,
     columns: &TableColumns,
@@ -159,7 +159,7 @@ fn bounds(
 }
 
 pub(super) fn file_metrics(
-    manifests: &[DataManifest],
+    manifests: &[LoadedManifest],
     files: &[SelectedFile],
     column: &TableColumn,
 ) -> ContainerColumn {

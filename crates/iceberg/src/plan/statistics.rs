@@ -74,8 +74,8 @@ fn column_statistics(facts: ColumnFacts, rows: u64) -> ColumnStatistics {
     }
 }
 
-/// The statistics of all files together. The number of rows is exact when `exact_rows`; bounds and
-/// NULL counts serve estimates only.
+/// The statistics of all files together. The number of rows is exact when `exact_rows`; bounds serve
+/// estimates only.
 pub(crate) fn table_statistics(
     files: &[Arc<Statistics>],
     columns: usize,
@@ -90,11 +90,10 @@ pub(crate) fn table_statistics(
         let parts = || files.iter().map(|f| &f.column_statistics[index]);
         let min = fold(parts().map(|c| c.min_value.get_value()), |a, b| a <= b);
         let max = fold(parts().map(|c| c.max_value.get_value()), |a, b| a >= b);
-        let nulls = parts().try_fold(0, |all: usize, column| {
-            Some(all.saturating_add(*column.null_count.get_value()?))
-        });
+        let (min, max) = countable(min, max);
+        // NULLs are not counted: where a limit leaves fewer rows, the estimate of a join subtracts
+        // them from those.
         ColumnStatistics {
-            null_count: nulls.map_or(Precision::Absent, Precision::Inexact),
             min_value: min.map_or(Precision::Absent, Precision::Inexact),
             max_value: max.map_or(Precision::Absent, Precision::Inexact),
             ..ColumnStatistics::new_unknown()
@@ -108,6 +107,18 @@ pub(crate) fn table_statistics(
         },
         total_byte_size: Precision::Inexact(count(bytes)),
         column_statistics: (0..columns).map(column).collect(),
+    }
+}
+
+/// The estimate of a join counts the values of a range of integers in 64 bits.
+fn countable(
+    min: Option<ScalarValue>,
+    max: Option<ScalarValue>,
+) -> (Option<ScalarValue>, Option<ScalarValue>) {
+    let distance = max.as_ref().zip(min.as_ref());
+    match distance.and_then(|(max, min)| max.distance(min)) {
+        Some(usize::MAX) => (None, None),
+        _ => (min, max),
     }
 }
 

@@ -16,12 +16,13 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::schema::check_defaults;
 use crate::storage::unpacked;
 
-/// Stands for the manifest list of a snapshot whose manifests are named in the metadata file.
+/// Begins what stands for the manifest list of a snapshot whose manifests are named in the metadata
+/// file, as writers did before Iceberg 0.8. A list of their locations follows.
 const INLINE: &str = "inline-manifests:";
 
-/// Whether `manifest_list` is that of a snapshot that has none.
-pub(crate) fn is_inline(manifest_list: &str) -> bool {
-    manifest_list == INLINE
+/// The manifests of a snapshot that has no manifest list.
+pub(crate) fn inline_manifests(manifest_list: &str) -> Option<Vec<String>> {
+    serde_json::from_str(manifest_list.strip_prefix(INLINE)?).ok()
 }
 
 /// Reads the metadata file at `file`, plain or compressed by gzip.
@@ -118,9 +119,11 @@ fn mend(metadata: &mut Value) {
 }
 
 fn mend_snapshot(snapshot: &mut Map<String, Value>) {
-    let inline = snapshot.remove("manifests").is_some();
-    if inline && !snapshot.contains_key("manifest-list") {
-        snapshot.insert("manifest-list".to_string(), json!(INLINE));
+    if let Some(manifests) = snapshot.remove("manifests")
+        && !snapshot.contains_key("manifest-list")
+    {
+        let list = json!(format!("{INLINE}{manifests}"));
+        snapshot.insert("manifest-list".to_string(), list);
     }
     let summary = snapshot.entry("summary").or_insert_with(|| json!({}));
     if summary.is_null() {

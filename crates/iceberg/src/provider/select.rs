@@ -14,7 +14,6 @@ use iceberg::spec::{
 };
 use serde_json::{Value, json};
 
-use super::metadata_file::is_inline;
 use crate::error::{Error, ErrorKind, Result};
 
 /// How many names or ids a message lists.
@@ -50,10 +49,10 @@ pub(crate) fn select(
     metadata: &TableMetadata,
     at: &SnapshotSelector,
 ) -> Result<Selected> {
-    let selected = match at {
-        SnapshotSelector::Current => current(metadata),
-        SnapshotSelector::SnapshotId(id) => with_its_schema(name, metadata, *id)?,
-        SnapshotSelector::Ref(reference) => named(name, metadata, reference)?,
+    match at {
+        SnapshotSelector::Current => Ok(current(metadata)),
+        SnapshotSelector::SnapshotId(id) => with_its_schema(name, metadata, *id),
+        SnapshotSelector::Ref(reference) => named(name, metadata, reference),
         SnapshotSelector::Timestamp(instant) => {
             let id = current_at(name, metadata, *instant)?;
             with_its_schema(name, metadata, id).map_err(|error| {
@@ -61,22 +60,8 @@ pub(crate) fn select(
                     "as of {}, snapshot {id} was current",
                     text(*instant)
                 ))
-            })?
+            })
         }
-    };
-    match &selected.snapshot {
-        Some(snapshot) if is_inline(snapshot.manifest_list()) => {
-            let id = snapshot.snapshot_id();
-            Err(Error::new(
-                ErrorKind::Unsupported,
-                format!(
-                    "snapshot {id} of table {name} has no manifest list: its manifests are named \
-                     in the metadata file, as writers did before Iceberg 0.8; read a later \
-                     snapshot, or commit to the table with a newer engine"
-                ),
-            ))
-        }
-        _ => Ok(selected),
     }
 }
 

@@ -24,12 +24,12 @@ use datafusion::physical_expr::projection::{ProjectionExpr, ProjectionExprs};
 use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr::{LexOrdering, PhysicalExpr};
 use datafusion::physical_plan::DisplayFormatType;
-use datafusion::physical_plan::filter_pushdown::{FilterPushdownPropagation, PushedDown};
+use datafusion::physical_plan::filter_pushdown::FilterPushdownPropagation;
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use futures::{FutureExt, StreamExt};
 use object_store::ObjectStore;
 
-use super::source::without_files;
+use super::source::{push_some, without_files};
 use crate::plan::PlannedFile;
 
 /// What the column is called.
@@ -183,17 +183,9 @@ impl FileSource for PathSource {
             let columns = collect_columns(filter);
             columns.iter().all(|column| column.index() != self.path())
         };
-        let known: Vec<bool> = filters.iter().map(of_inner).collect();
-        let pushed = filters.into_iter().zip(&known);
-        let pushed = pushed.filter_map(|(filter, known)| known.then_some(filter));
-        let result = self.inner.try_pushdown_filters(pushed.collect(), config)?;
-        let mut answers = result.filters.into_iter();
-        let answer = |known: bool| match known {
-            true => answers.next().unwrap_or(PushedDown::No),
-            false => PushedDown::No,
-        };
+        let result = push_some(&self.inner, filters, of_inner, config)?;
         Ok(FilterPushdownPropagation {
-            filters: known.into_iter().map(answer).collect(),
+            filters: result.filters,
             updated_node: result.updated_node.map(|inner| self.wrap(inner)),
         })
     }

@@ -29,6 +29,7 @@ use object_store::ObjectStore;
 
 use super::named_error::of_file;
 use super::summary::ScanSummary;
+use crate::plan::decided;
 
 /// The source of a scan of an Iceberg table's data files. Everything is left to `ParquetSource`;
 /// this adds what EXPLAIN shows, and keeps statistics from pruning what they do not bound.
@@ -181,25 +182,11 @@ impl FileSource for IcebergParquetSource {
         config: &ConfigOptions,
     ) -> Result<FilterPushdownPropagation<Arc<dyn FileSource>>> {
         let schema = self.table_schema().table_schema();
-        let flat: Vec<bool> = filters
-            .iter()
-            .map(|filter| is_flat(filter, schema))
-            .collect();
-        let pushed = filters
-            .into_iter()
-            .zip(&flat)
-            .filter_map(|(filter, flat)| flat.then_some(filter));
-        let result = self.inner.try_pushdown_filters(pushed.collect(), config)?;
-        let mut answers = result.filters.into_iter();
-        let answer = |flat: bool| {
-            if flat {
-                answers.next().unwrap_or(PushedDown::No)
-            } else {
-                PushedDown::No
-            }
-        };
+        let taken =
+            |filter: &Arc<dyn PhysicalExpr>| is_flat(filter, schema) && decided(filter, schema);
+        let result = push_some(&self.inner, filters, taken, config)?;
         Ok(FilterPushdownPropagation {
-            filters: flat.into_iter().map(answer).collect(),
+            filters: result.filters,
             updated_node: result.updated_node.map(|inner| self.wrap(inner)),
         })
     }
@@ -220,6 +207,28 @@ impl FileSource for IcebergParquetSource {
         let pushed = self.inner.try_pushdown_projection(projection)?;
         Ok(pushed.map(|inner| self.wrap(inner)))
     }
+}
+
+/// Pushes those filters that are `taken`; the others are not pushed.
+pub(super) fn push_some(
+    source: &Arc<dyn FileSource>,
+    filters: Vec<Arc<dyn PhysicalExpr>>,
+    taken: impl Fn(&Arc<dyn PhysicalExpr>) -> bool,
+    config: &ConfigOptions,
+) -> Result<FilterPushdownPropagation<Arc<dyn FileSource>>> {
+    let taken: Vec<bool> = filters.iter().map(taken).collect();
+    let pushed = filters.into_iter().zip(&taken);
+    let pushed = pushed.filter_map(|(filter, taken)| taken.then_some(filter));
+    let result = source.try_pushdown_filters(pushed.collect(), config)?;
+    let mut answers = result.filters.into_iter();
+    let answer = |taken: bool| match taken {
+        true => answers.next().unwrap_or(PushedDown::No),
+        false => PushedDown::No,
+    };
+    Ok(FilterPushdownPropagation {
+        filters: taken.into_iter().map(answer).collect(),
+        updated_node: result.updated_node,
+    })
 }
 
 /// What opening a file takes from a scan: all but the files, of which there may be many.

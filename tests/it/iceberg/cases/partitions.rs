@@ -196,7 +196,6 @@ fn of_one_value(name: &str, ty: &Type, value: &Datum) -> TableMaker {
 
 /// Whatever their values and names are: Avro has no name such as `event-day`, so writers change it.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "known fault: delete manifests partitioned by uuid or nanoseconds cannot be decoded, which is an error"]
 async fn delete_files_know_their_partition() {
     for (name, ty, value) in [
         ("x", Type::Uuid, Datum::Bytes(vec![7; 16])),

@@ -67,6 +67,43 @@ async fn bounds_know_nothing_of_nan() {
     check(&table, 7, &queries).await;
 }
 
+/// Casts that do not keep the order of values, patterns with an escape, and the least integer:
+/// DataFusion's pruning of row groups and pages takes their bounds for those of the result.
+#[tokio::test(flavor = "multi_thread")]
+async fn bounds_do_not_decide_what_changes_the_order() {
+    let schema = Schema {
+        id: 0,
+        fields: vec![
+            Field::optional(1, "at", Type::Timestamp),
+            Field::optional(2, "name", Type::Text),
+            Field::optional(3, "id", Type::Long),
+            Field::optional(4, "price", Type::Decimal(9, 2)),
+        ],
+    };
+    let mut table = TableMaker::new("s3://bucket/order", 2, schema, unpartitioned());
+    let (hour, day) = (3_600_000_000, 86_400_000_000);
+    let row = |at, name, id, price| vec![int(at), text(name), int(id), Datum::Decimal(price)];
+    let rows = vec![
+        row(8 * hour, "a_b", i64::MIN + 1, 149),
+        row(day + 6 * hour, "a%", 0, 150),
+        row(2 * day + 7 * hour, "a\\b", 7, 249),
+    ];
+    append(&mut table, rows);
+    let queries = [
+        "SELECT id FROM $t WHERE CAST(at AS TIME) = TIME '06:00:00'",
+        "SELECT id FROM $t WHERE CAST(at AS TIME) < TIME '07:00:00'",
+        "SELECT id FROM $t WHERE CAST(id AS VARCHAR) = '0'",
+        "SELECT id FROM $t WHERE CAST(price AS INT) = 2",
+        "SELECT id FROM $t WHERE CAST(price AS DECIMAL(9, 1)) = 1.5",
+        "SELECT id FROM $t WHERE name LIKE 'a\\%'",
+        "SELECT id FROM $t WHERE name LIKE 'a\\_b'",
+        "SELECT id FROM $t WHERE name NOT LIKE 'a\\%'",
+        "SELECT id FROM $t WHERE -id > 5",
+        "SELECT id FROM $t WHERE abs(id + 1) = 8",
+    ];
+    check(&table, 3, &queries).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn bounds_of_cut_text_are_wider() {
     let mut table = people(2);

@@ -28,10 +28,10 @@ use super::super::bounds::metrics_facts;
 use super::super::containers::{ContainerColumn, Containers, may_match};
 use super::super::decode::decode;
 use super::super::facts::ColumnFacts;
-use super::super::manifests::Loaded;
+use super::super::manifests::LoadedManifest;
 use super::super::partitions::summary_facts;
 use super::super::select::{file_metrics, select_files};
-use crate::plan::manifests::DataManifest;
+use crate::plan::manifests::LoadedManifest;
 use crate::schema::TableColumns;
 
 const ROUNDS: u64 = 30;
@@ -46,7 +46,7 @@ struct World {
     columns: Vec<Column>,
     shown: TableColumns,
     spec: PartitionSpec,
-    manifest: DataManifest,
+    manifest: LoadedManifest,
     files: Vec<Rows>,
 }
 
@@ -97,7 +97,7 @@ impl World {
             columns,
             shown,
             spec,
-            manifest: Loaded {
+            manifest: LoadedManifest {
                 file: listed,
                 manifest: Arc::new(entries),
             },
