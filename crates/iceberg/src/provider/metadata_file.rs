@@ -27,8 +27,12 @@ pub(crate) fn inline_manifests(manifest_list: &str) -> Option<Vec<String>> {
 
 /// Reads the metadata file at `file`, plain or compressed by gzip.
 pub(crate) async fn read_metadata(file_io: &FileIO, file: &str) -> Result<TableMetadata> {
-    let read = file_io.new_input(file)?.read().await?;
-    parse(read).map(|(metadata, _)| metadata)
+    parse_metadata(file_io.new_input(file)?.read().await?)
+}
+
+/// The same of a file's contents.
+pub(crate) fn parse_metadata(bytes: Bytes) -> Result<TableMetadata> {
+    parse(bytes).map(|(metadata, _)| metadata)
 }
 
 /// The same for a table that is to be changed: nothing in it may be left out.

@@ -20,7 +20,9 @@ pub(crate) mod tests;
 
 pub use broken::BrokenTable;
 pub use catalog::IcebergCatalogProvider;
-pub(crate) use metadata_file::{inline_manifests, read_metadata, read_whole_metadata};
+pub(crate) use metadata_file::{
+    inline_manifests, parse_metadata, read_metadata, read_whole_metadata,
+};
 pub(crate) use names::wait_for;
 pub use open::OpenOptions;
 pub use pins::StatementPins;

@@ -77,7 +77,7 @@ impl RestCatalog {
     /// The table in the answer to a call that makes one.
     fn made(&self, table: &TableIdent, call: &Call, answer: &Answer) -> iceberg::Result<Table> {
         let made: TableAnswer = self.connection.read(call, answer)?;
-        self.tables.table(table, made.into())
+        self.tables.table(table, made.try_into()?)
     }
 
     async fn delete_table(&self, table: &TableIdent, purge: bool) -> iceberg::Result<()> {

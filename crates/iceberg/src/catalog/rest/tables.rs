@@ -18,6 +18,7 @@ use uuid::Uuid;
 use super::call::Call;
 use super::connection::{Connection, properties};
 use crate::error::{Error, ErrorKind, Result};
+use crate::provider::parse_metadata;
 use crate::storage::{
     Access, CATALOG_PROPERTY, Clock, CredentialSet, CredentialSource, Credentials,
     ObjectStorageFactory, Properties, Vended,
@@ -27,8 +28,9 @@ use crate::storage::{
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) struct TableAnswer {
-    pub(super) metadata_location: Option<String>,
-    pub(super) metadata: TableMetadata,
+    metadata_location: Option<String>,
+    /// Read like a metadata file, which the core crate alone does not read right.
+    metadata: Value,
     config: Option<Map<String, Value>>,
     storage_credentials: Option<Vec<PrefixAnswer>>,
 }
@@ -48,8 +50,10 @@ pub(super) struct Loaded {
     config: Properties,
 }
 
-impl From<TableAnswer> for Loaded {
-    fn from(answer: TableAnswer) -> Self {
+impl TryFrom<TableAnswer> for Loaded {
+    type Error = Error;
+
+    fn try_from(answer: TableAnswer) -> Result<Self> {
         // A table's own token and the like are of no use for its files.
         let of_files = |sent| {
             let sent: Properties = properties(sent);
@@ -58,12 +62,12 @@ impl From<TableAnswer> for Loaded {
         let config = of_files(answer.config);
         let prefixes = answer.storage_credentials.unwrap_or_default().into_iter();
         let prefixes = prefixes.map(|given| (given.prefix, of_files(given.config)));
-        Self {
+        Ok(Self {
             metadata_location: answer.metadata_location,
-            metadata: answer.metadata,
+            metadata: parse_metadata(answer.metadata.to_string().into())?,
             given: CredentialSet::new(config.clone(), prefixes.collect()),
             config,
-        }
+        })
     }
 }
 
@@ -73,7 +77,11 @@ impl Connection {
         let call = Call::get(self.paths.table(table)?, format!("load table '{table}'"));
         let answer = self.send(&call).await?;
         match answer.status.as_u16() {
-            200 => Ok(self.read::<TableAnswer>(&call, &answer)?.into()),
+            200 => {
+                let answer = self.read::<TableAnswer>(&call, &answer)?;
+                let loaded = Loaded::try_from(answer);
+                loaded.map_err(|e| e.context(format!("table '{table}' of catalog '{}'", self.name())))
+            }
             404 => Err(self.missing_table(table)),
             _ => Err(self.refused(&call, &answer)),
         }
