@@ -3,12 +3,14 @@
 
 //! Iceberg catalogs: what to connect to, and connecting.
 
+mod one_table;
 mod options;
 mod rest;
 pub(crate) mod sql;
 
 use std::sync::Arc;
 
+pub(crate) use one_table::{CommitTable, OneTableCatalog};
 pub use options::CatalogOptions;
 pub use sql::SqlCatalog;
 

@@ -14,6 +14,7 @@ use iceberg::transaction::{ApplyTransactionAction, Transaction};
 
 use super::attempts::Attempts;
 use super::ledger::Ledger;
+use crate::catalog::OneTableCatalog;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Where a commit goes.
@@ -129,7 +130,7 @@ async fn transact(attempts: &Attempts<'_>, table: &Table, files: Vec<DataFile>) 
         .with_check_duplicate(false)
         .set_snapshot_properties(HashMap::from(engine))
         .add_data_files(files);
-    let committed = append.apply(transaction)?.commit(attempts).await?;
+    let committed = append.apply(transaction)?.commit(&OneTableCatalog(attempts)).await?;
     committed.metadata().current_snapshot_id().ok_or_else(|| {
         let text = "the catalog committed, but the table has no snapshot";
         Error::new(ErrorKind::Damaged, text)

@@ -105,8 +105,10 @@ impl Job {
             Ok(files) => files,
             Err(error) => {
                 ledger.delete_all(begun.table().file_io()).await;
-                begun.abandon().await;
-                return Err(error);
+                return match begun.abandon().await {
+                    Some(kept) => Err(error.context(kept)),
+                    None => Err(error),
+                };
             }
         };
         let rows = self.metrics.record(&files);

@@ -12,6 +12,7 @@ use iceberg::{Catalog, NamespaceIdent, TableIdent};
 use super::commit::Commit;
 use super::ledger::Ledger;
 use super::table_shape::TableShape;
+use crate::catalog::OneTableCatalog;
 use crate::catalog::sql::{SqlCatalog, StagedTable};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -135,7 +136,7 @@ impl Begun {
             }
             Self::Staged(staged) => {
                 let commit = Commit {
-                    catalog: staged,
+                    catalog: &OneTableCatalog(staged),
                     witness: staged.catalog(),
                     settles: true,
                 };
@@ -144,18 +145,26 @@ impl Begun {
         };
         match committed {
             Err(error) if error.kind() != ErrorKind::OutcomeUnknown => {
-                self.abandon().await;
-                Err(error)
+                match self.abandon().await {
+                    Some(kept) => Err(error.context(kept)),
+                    None => Err(error),
+                }
             }
             other => other,
         }
     }
 
-    /// Undoes the beginning. What cannot be undone is said by nobody: the reason for it is the
-    /// better error.
-    pub(super) async fn abandon(&self) {
-        if let Self::Created(catalog, table) = self {
-            drop(catalog.catalog.drop_table(table.identifier()).await);
-        }
+    /// Undoes the beginning, and says what could not be undone.
+    pub(super) async fn abandon(&self) -> Option<String> {
+        let Self::Created(catalog, table) = self else {
+            return None;
+        };
+        let ident = table.identifier();
+        let kept = catalog.catalog.drop_table(ident).await.err()?;
+        Some(format!(
+            "table '{ident}', made for rows that did not come, could not be dropped again: drop it \
+             ({})",
+            Error::from(kept)
+        ))
     }
 }

@@ -3,21 +3,18 @@
 
 //! Making a table together with what is in it: nobody sees the table before its first snapshot.
 
-use std::collections::HashMap;
-
 use async_trait::async_trait;
 use iceberg::spec::{TableMetadata, TableMetadataBuilder};
 use iceberg::table::Table;
 use iceberg::{
-    Catalog, MetadataLocation, Namespace, NamespaceIdent, Runtime, TableCommit, TableCreation,
-    TableIdent,
+    Catalog, MetadataLocation, NamespaceIdent, Runtime, TableCommit, TableCreation, TableIdent,
 };
 
 use super::SqlCatalog;
-use crate::error::{Error, ErrorKind, Result};
+use crate::catalog::CommitTable;
+use crate::error::{ErrorKind, Result};
 
-/// A table that is not in its catalog yet. As a catalog, it has that table only, and the first
-/// commit puts it into its real one.
+/// A table that is not in its catalog yet: the first commit puts it there.
 #[derive(Debug)]
 pub(crate) struct StagedTable {
     catalog: SqlCatalog,
@@ -88,18 +85,13 @@ impl StagedTable {
     }
 }
 
-fn only_commits<T>() -> iceberg::Result<T> {
-    let text = "a table that is being made can only be committed";
-    Err(Error::new(ErrorKind::Unsupported, text).into())
-}
-
 #[async_trait]
-impl Catalog for StagedTable {
-    async fn load_table(&self, _table: &TableIdent) -> iceberg::Result<Table> {
+impl CommitTable for StagedTable {
+    async fn load(&self, _table: &TableIdent) -> iceberg::Result<Table> {
         Ok(self.table.clone())
     }
 
-    async fn update_table(&self, mut commit: TableCommit) -> iceberg::Result<Table> {
+    async fn commit(&self, mut commit: TableCommit) -> iceberg::Result<Table> {
         for requirement in commit.take_requirements() {
             requirement.check(Some(self.table.metadata()))?;
         }
@@ -108,76 +100,5 @@ impl Catalog for StagedTable {
             builder = update.apply(builder)?;
         }
         Ok(self.create(builder.build()?.metadata).await?)
-    }
-
-    async fn list_namespaces(
-        &self,
-        _parent: Option<&NamespaceIdent>,
-    ) -> iceberg::Result<Vec<NamespaceIdent>> {
-        only_commits()
-    }
-
-    async fn create_namespace(
-        &self,
-        _namespace: &NamespaceIdent,
-        _properties: HashMap<String, String>,
-    ) -> iceberg::Result<Namespace> {
-        only_commits()
-    }
-
-    async fn get_namespace(&self, _namespace: &NamespaceIdent) -> iceberg::Result<Namespace> {
-        only_commits()
-    }
-
-    async fn namespace_exists(&self, _namespace: &NamespaceIdent) -> iceberg::Result<bool> {
-        only_commits()
-    }
-
-    async fn update_namespace(
-        &self,
-        _namespace: &NamespaceIdent,
-        _properties: HashMap<String, String>,
-    ) -> iceberg::Result<()> {
-        only_commits()
-    }
-
-    async fn drop_namespace(&self, _namespace: &NamespaceIdent) -> iceberg::Result<()> {
-        only_commits()
-    }
-
-    async fn list_tables(&self, _namespace: &NamespaceIdent) -> iceberg::Result<Vec<TableIdent>> {
-        only_commits()
-    }
-
-    async fn create_table(
-        &self,
-        _namespace: &NamespaceIdent,
-        _creation: TableCreation,
-    ) -> iceberg::Result<Table> {
-        only_commits()
-    }
-
-    async fn drop_table(&self, _table: &TableIdent) -> iceberg::Result<()> {
-        only_commits()
-    }
-
-    async fn purge_table(&self, _table: &TableIdent) -> iceberg::Result<()> {
-        only_commits()
-    }
-
-    async fn table_exists(&self, _table: &TableIdent) -> iceberg::Result<bool> {
-        only_commits()
-    }
-
-    async fn rename_table(&self, _src: &TableIdent, _dest: &TableIdent) -> iceberg::Result<()> {
-        only_commits()
-    }
-
-    async fn register_table(
-        &self,
-        _table: &TableIdent,
-        _metadata_location: String,
-    ) -> iceberg::Result<Table> {
-        only_commits()
     }
 }

@@ -31,7 +31,6 @@ use super::super::facts::ColumnFacts;
 use super::super::manifests::LoadedManifest;
 use super::super::partitions::summary_facts;
 use super::super::select::{file_metrics, select_files};
-use crate::plan::manifests::LoadedManifest;
 use crate::schema::TableColumns;
 
 const ROUNDS: u64 = 30;
