@@ -101,7 +101,11 @@ fn by_store(request: &ScanRequest<'_>, files: &[PlannedFile]) -> Result<Vec<Stor
             let footers = runtime.cache_manager.get_file_metadata_cache();
             StoreFiles {
                 url,
-                readers: Arc::new(DataFileReaderFactory::new(store, footers)),
+                readers: Arc::new(DataFileReaderFactory::new(
+                    store,
+                    footers,
+                    request.columns.arrow(),
+                )),
                 clean: Vec::new(),
                 with_deletes: Vec::new(),
                 likely_deleted: 0,

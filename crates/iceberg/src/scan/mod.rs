@@ -12,6 +12,7 @@ mod key_filter;
 mod merge_on_read;
 mod merge_opener;
 mod named_error;
+mod namesakes;
 mod path_column;
 mod reader;
 mod recipe;

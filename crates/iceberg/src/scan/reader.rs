@@ -9,6 +9,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use arrow::datatypes::Schema;
 use bytes::Bytes;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::parquet::{CachedParquetMetaData, ParquetFileReader};
@@ -29,6 +30,8 @@ use parquet::file::metadata::{
 };
 use tokio::sync::OnceCell;
 
+use super::namesakes::TextColumns;
+
 /// A footer that the readers of one file share.
 type SharedFooter = OnceCell<Arc<ParquetMetaData>>;
 
@@ -36,15 +39,22 @@ type SharedFooter = OnceCell<Arc<ParquetMetaData>>;
 pub(crate) struct DataFileReaderFactory {
     store: Arc<dyn ObjectStore>,
     footers: Arc<dyn FileMetadataCache>,
+    text: Arc<TextColumns>,
     /// Those of the files that are open: partitions that share a file read its footer once.
     shared: Mutex<HashMap<Path, Weak<SharedFooter>>>,
 }
 
 impl DataFileReaderFactory {
-    pub(crate) fn new(store: Arc<dyn ObjectStore>, footers: Arc<dyn FileMetadataCache>) -> Self {
+    /// Opens files for a table of this schema.
+    pub(crate) fn new(
+        store: Arc<dyn ObjectStore>,
+        footers: Arc<dyn FileMetadataCache>,
+        schema: &Schema,
+    ) -> Self {
         Self {
             store,
             footers,
+            text: Arc::new(TextColumns::new(schema)),
             shared: Mutex::default(),
         }
     }
@@ -94,6 +104,7 @@ impl ParquetFileReaderFactory for DataFileReaderFactory {
             meta,
             store: Arc::clone(&self.store),
             footers: Arc::clone(&self.footers),
+            text: Arc::clone(&self.text),
             shared,
             hint: metadata_size_hint,
         }))
@@ -106,6 +117,7 @@ struct DataFileReader {
     meta: ObjectMeta,
     store: Arc<dyn ObjectStore>,
     footers: Arc<dyn FileMetadataCache>,
+    text: Arc<TextColumns>,
     shared: Arc<SharedFooter>,
     hint: Option<usize>,
 }
@@ -127,11 +139,15 @@ impl AsyncFileReader for DataFileReader {
         _options: Option<&'a ArrowReaderOptions>,
     ) -> BoxFuture<'a, ParquetResult<Arc<ParquetMetaData>>> {
         async move {
-            if let Some(footer) = self.cached() {
-                return Ok(footer);
-            }
-            let shared = Arc::clone(&self.shared);
-            shared.get_or_try_init(|| self.load()).await.cloned()
+            let footer = match self.cached() {
+                Some(footer) => footer,
+                None => {
+                    let shared = Arc::clone(&self.shared);
+                    let loaded = shared.get_or_try_init(|| self.load()).await;
+                    Arc::clone(loaded?)
+                }
+            };
+            self.text.renamed(footer)
         }
         .boxed()
     }
@@ -245,7 +261,8 @@ mod tests {
         let footers = RuntimeEnv::default()
             .cache_manager
             .get_file_metadata_cache();
-        let factory = DataFileReaderFactory::new(Arc::new(store), footers);
+        let schema = batch.schema();
+        let factory = DataFileReaderFactory::new(Arc::new(store), footers, &schema);
         let metrics = ExecutionPlanMetricsSet::new();
         let open = |partition| {
             let file = PartitionedFile::new("f", size);
