@@ -3,22 +3,21 @@
 
 //! An `iceberg::io::FileIO` as a read-only object store, for DataFusion's readers.
 
-use std::fmt;
 use std::ops::Range;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
-use futures::stream::{self, BoxStream};
+use futures::stream;
 use iceberg::io::FileIO;
 use object_store::path::Path;
 use object_store::{
-    Attributes, CopyOptions, GetOptions, GetRange, GetResult, GetResultPayload, ListResult,
-    MultipartUpload, OBJECT_STORE_COALESCE_DEFAULT, ObjectMeta, ObjectStore, ObjectStoreExt,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, coalesce_ranges,
+    Attributes, GetOptions, GetRange, GetResult, GetResultPayload, OBJECT_STORE_COALESCE_DEFAULT,
+    ObjectMeta, coalesce_ranges,
 };
 
 use super::failures::too_short;
+use super::read_only::{ReadFiles, ReadOnly};
 use super::table::location_of;
 use crate::error::Error;
 
@@ -29,8 +28,13 @@ pub(super) struct FileIoStore {
 }
 
 impl FileIoStore {
-    pub(super) fn new(root: String, file_io: FileIO) -> Self {
-        Self { root, file_io }
+    pub(super) fn new(root: String, file_io: FileIO) -> ReadOnly<Self> {
+        ReadOnly(Self { root, file_io })
+    }
+
+    async fn part(&self, path: &Path, range: Range<u64>) -> object_store::Result<Bytes> {
+        let location = location_of(&self.root, path);
+        self.bytes(&location, range).await.map_err(unreadable)
     }
 
     async fn size(&self, location: &str) -> iceberg::Result<u64> {
@@ -75,42 +79,13 @@ impl FileIoStore {
     }
 }
 
-impl fmt::Display for FileIoStore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Iceberg({})", self.root)
-    }
-}
-
-impl fmt::Debug for FileIoStore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
 #[async_trait]
-impl ObjectStore for FileIoStore {
-    async fn put_opts(
-        &self,
-        _location: &Path,
-        _payload: PutPayload,
-        _opts: PutOptions,
-    ) -> object_store::Result<PutResult> {
-        Err(read_only("put"))
+impl ReadFiles for FileIoStore {
+    fn root(&self) -> &str {
+        &self.root
     }
 
-    async fn put_multipart_opts(
-        &self,
-        _location: &Path,
-        _opts: PutMultipartOptions,
-    ) -> object_store::Result<Box<dyn MultipartUpload>> {
-        Err(read_only("put_multipart"))
-    }
-
-    async fn get_opts(
-        &self,
-        location: &Path,
-        options: GetOptions,
-    ) -> object_store::Result<GetResult> {
+    async fn get(&self, location: &Path, options: GetOptions) -> object_store::Result<GetResult> {
         let from = location_of(&self.root, location);
         let (range, size) = self
             .extent(&from, options.range.as_ref(), options.head)
@@ -139,7 +114,7 @@ impl ObjectStore for FileIoStore {
         location: &Path,
         ranges: &[Range<u64>],
     ) -> object_store::Result<Vec<Bytes>> {
-        let read = |range| self.get_range(location, range);
+        let read = |range| self.part(location, range);
         let read = coalesce_ranges(ranges, read, OBJECT_STORE_COALESCE_DEFAULT).await?;
         for (range, part) in ranges.iter().zip(&read) {
             let length = range.end.saturating_sub(range.start);
@@ -153,33 +128,6 @@ impl ObjectStore for FileIoStore {
         }
         Ok(read)
     }
-
-    fn delete_stream(
-        &self,
-        locations: BoxStream<'static, object_store::Result<Path>>,
-    ) -> BoxStream<'static, object_store::Result<Path>> {
-        locations.map(|_| Err(read_only("delete"))).boxed()
-    }
-
-    fn list(&self, _prefix: Option<&Path>) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
-        stream::once(async { Err(read_only("list")) }).boxed()
-    }
-
-    async fn list_with_delimiter(
-        &self,
-        _prefix: Option<&Path>,
-    ) -> object_store::Result<ListResult> {
-        Err(read_only("list"))
-    }
-
-    async fn copy_opts(
-        &self,
-        _from: &Path,
-        _to: &Path,
-        _options: CopyOptions,
-    ) -> object_store::Result<()> {
-        Err(read_only("copy"))
-    }
 }
 
 fn unreadable(error: iceberg::Error) -> object_store::Error {
@@ -189,15 +137,10 @@ fn unreadable(error: iceberg::Error) -> object_store::Error {
     }
 }
 
-pub(super) fn read_only(operation: &str) -> object_store::Error {
-    object_store::Error::NotImplemented {
-        operation: operation.to_string(),
-        implementer: "Iceberg data files".to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use object_store::ObjectStore;
+
     use super::*;
 
     #[tokio::test]

@@ -26,6 +26,7 @@ mod object;
 mod opening;
 mod other_clouds;
 mod properties;
+mod read_only;
 mod renewing;
 mod secrets;
 #[cfg(test)]

@@ -3,24 +3,20 @@
 
 //! The files of a table as a read-only object store, where this crate's storage holds them.
 
-use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
-use futures::stream::{self, BoxStream};
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, GetOptions, GetRange, GetResult, GetResultPayload, ListResult, MultipartUpload,
-    ObjectMeta, ObjectStore, ObjectStoreExt, PutMultipartOptions, PutOptions, PutPayload,
-    PutResult,
+    GetOptions, GetRange, GetResult, GetResultPayload, ObjectStore, ObjectStoreExt,
 };
 
 use super::failures::{as_store_error, explained, too_short};
-use super::file_io_store::read_only;
 use super::object::ObjectStorage;
+use super::read_only::{ReadFiles, ReadOnly};
 use super::table::location_of;
 
 /// Reads the files whose locations begin with `root` from the store they are in. Errors name the
@@ -31,8 +27,8 @@ pub(super) struct TableStore {
 }
 
 impl TableStore {
-    pub(super) fn new(root: String, storage: ObjectStorage) -> Self {
-        Self { root, storage }
+    pub(super) fn new(root: String, storage: ObjectStorage) -> ReadOnly<Self> {
+        ReadOnly(Self { root, storage })
     }
 
     /// Where `path` really is: its location, the store and the key there.
@@ -53,42 +49,13 @@ impl TableStore {
     }
 }
 
-impl fmt::Display for TableStore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Iceberg({})", self.root)
-    }
-}
-
-impl fmt::Debug for TableStore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
 #[async_trait]
-impl ObjectStore for TableStore {
-    async fn put_opts(
-        &self,
-        _location: &Path,
-        _payload: PutPayload,
-        _opts: PutOptions,
-    ) -> object_store::Result<PutResult> {
-        Err(read_only("put"))
+impl ReadFiles for TableStore {
+    fn root(&self) -> &str {
+        &self.root
     }
 
-    async fn put_multipart_opts(
-        &self,
-        _location: &Path,
-        _opts: PutMultipartOptions,
-    ) -> object_store::Result<Box<dyn MultipartUpload>> {
-        Err(read_only("put_multipart"))
-    }
-
-    async fn get_opts(
-        &self,
-        path: &Path,
-        mut options: GetOptions,
-    ) -> object_store::Result<GetResult> {
+    async fn get(&self, path: &Path, mut options: GetOptions) -> object_store::Result<GetResult> {
         let (location, store, key) = self.resolve(path)?;
         let failed = |cause| self.failed(&location, cause);
         if let Some(GetRange::Suffix(length)) = options.range
@@ -146,33 +113,6 @@ impl ObjectStore for TableStore {
         };
         ranges.iter().map(part).collect()
     }
-
-    fn delete_stream(
-        &self,
-        locations: BoxStream<'static, object_store::Result<Path>>,
-    ) -> BoxStream<'static, object_store::Result<Path>> {
-        locations.map(|_| Err(read_only("delete"))).boxed()
-    }
-
-    fn list(&self, _prefix: Option<&Path>) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
-        stream::once(async { Err(read_only("list")) }).boxed()
-    }
-
-    async fn list_with_delimiter(
-        &self,
-        _prefix: Option<&Path>,
-    ) -> object_store::Result<ListResult> {
-        Err(read_only("list"))
-    }
-
-    async fn copy_opts(
-        &self,
-        _from: &Path,
-        _to: &Path,
-        _options: CopyOptions,
-    ) -> object_store::Result<()> {
-        Err(read_only("copy"))
-    }
 }
 
 fn is_azure(location: &str) -> bool {
@@ -186,7 +126,7 @@ mod tests {
     use super::*;
     use crate::storage::ObjectStorageFactory;
 
-    fn store(root: &str) -> TableStore {
+    fn store(root: &str) -> ReadOnly<TableStore> {
         let file_io = FileIOBuilder::new(Arc::new(ObjectStorageFactory::default())).build();
         TableStore::new(root.to_string(), ObjectStorage::of(&file_io).unwrap())
     }
