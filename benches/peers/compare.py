@@ -8,188 +8,182 @@ Called by run.sh, which makes the environment.
 import argparse
 import json
 import os
-import platform
-import re
-import sqlite3
-import statistics
+import signal
 import subprocess
 import sys
 import tempfile
-from importlib.metadata import version
+import time
 from pathlib import Path
 
+import engines
+import full_compare
+import tables
 import workload
-
-HERE = Path(__file__).parent
-TITLES = {
-    "feast": "feast-sql, `feast_pit_join`",
-    "duckdb": f"DuckDB {version('duckdb')}, Iceberg extension, `ASOF JOIN`",
-    "scan": "feast-sql, bare scan of the same columns",
-}
+from full_compare import DifferentAnswers
 
 
-def read_workload(directory):
-    """The views of a workload, read from its catalog and table metadata."""
-    with sqlite3.connect(f"file:{directory}/catalog.db?mode=ro", uri=True) as catalog:
-        tables = catalog.execute("SELECT table_name, metadata_location FROM iceberg_tables"
-                                 " WHERE table_namespace = 'features' ORDER BY table_name").fetchall()
-    views = []
-    for name, location in tables:
-        path = location.removeprefix("file://")
-        metadata = json.loads(Path(path).read_text())
-        schema = next(s for s in metadata["schemas"] if s["schema-id"] == metadata["current-schema-id"])
-        names = [field["name"] for field in schema["fields"]]
-        snapshot = next(s for s in metadata["snapshots"] if s["snapshot-id"] == metadata["current-snapshot-id"])
-        views.append({"name": name, "metadata": path, "features": names[3:],
-                      "rows": int(snapshot["summary"]["total-records"])})
-    meta = json.loads((directory / "meta.json").read_text())
-    features = [feature for view in views for feature in view["features"]]
-    sums = " + ".join(f"coalesce(sum({feature}), 0)" for feature in features)
-    return {
-        "views": views,
-        "entities": str(directory / "entities.parquet"),
-        "ttl_seconds": int(meta["ttl_days"] * 86_400),
-        "check": f"count(*) AS n, count({features[0]}) AS matched, {sums} AS total",
-    }
+def set_apart():
+    """In the child: if memory runs out, the engine that took it is ended, not some other process."""
+    try:
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    except OSError:
+        pass  # Not Linux: the operating system decides.
 
 
-def interval(seconds):
-    return f"{seconds} seconds" if seconds % 86_400 else f"{seconds // 86_400} days"
+def run(command, scratch, limit):
+    """One run under GNU time: seconds and peak memory of the whole process, and its answer or why there is none."""
+    usage = scratch / "usage"
+    timed = ["/usr/bin/time", "-v", "-o", str(usage), *command]
+    start = time.perf_counter()
+    process = subprocess.Popen(timed, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=scratch,
+                               start_new_session=True, preexec_fn=set_apart)
+    try:
+        output, errors = process.communicate(timeout=limit)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        return {"note": f"given up after {limit:g} s"}
+    seconds = time.perf_counter() - start
+    if process.returncode != 0:
+        return {"note": failure(process.returncode, output + errors)}
+    kilobytes = next(line.split()[-1] for line in usage.read_text().splitlines() if "Maximum resident" in line)
+    answers = [json.loads(line) for line in output.splitlines() if line.startswith("[")]
+    return {"seconds": seconds, "megabytes": int(kilobytes) / 1024, "answer": answers[-1][0] if answers else {}}
 
 
-def commands(directory, job, feast_sql, scratch):
-    """The command line of each engine."""
-    definitions = ["CREATE ENTITY driver_id JOIN KEY (driver_id BIGINT);"]
-    for view in job["views"]:
-        definitions.append(f"CREATE FEATURE VIEW {view['name']} ENTITIES (driver_id) FROM lake.features.{view['name']}"
-                           " TIMESTAMP event_timestamp CREATED TIMESTAMP created"
-                           f" TTL INTERVAL '{interval(job['ttl_seconds'])}';")
-    (scratch / "setup.sql").write_text("\n".join(definitions) + "\n")
-    (scratch / "job.json").write_text(json.dumps(job))
-
-    shell = [str(feast_sql), "-q", "--format", "json", "--catalog",
-             f"lake=type=sql,uri=sqlite:///{directory}/catalog.db,warehouse=file://{directory}/warehouse"]
-    features = ", ".join(f"'{view['name']}:*'" for view in job["views"])
-    join = (f"SELECT {job['check']} FROM feast_pit_join(entities => (SELECT * FROM '{job['entities']}'),"
-            f" features => [{features}])")
-    scans = []
-    for view in job["views"]:
-        sums = " + ".join(f"sum({feature})" for feature in view["features"])
-        scans += ["-c", f"SELECT count(*) AS n, sum(driver_id), max(event_timestamp), max(created), {sums} AS total"
-                        f" FROM lake.features.{view['name']}"]
-    return {
-        "feast": [*shell, "-f", str(scratch / "setup.sql"), "-c", join],
-        "duckdb": [sys.executable, str(HERE / "duckdb_peer.py"), str(scratch / "job.json")],
-        "scan": [*shell, *scans],
-    }
-
-
-def run(peer, command):
-    """One run under GNU time: seconds and peak memory of the whole process, and its answer."""
-    done = subprocess.run(["/usr/bin/time", "-v", *command], capture_output=True, text=True)
-    if done.returncode != 0:
-        raise SystemExit(f"{peer} failed ({done.returncode}): {' '.join(command)}\n{done.stdout}{done.stderr}")
-    clock = re.search(r"Elapsed .*: ([\d:.]+)$", done.stderr, re.M).group(1).split(":")
-    seconds = sum(float(part) * 60**i for i, part in enumerate(reversed(clock)))
-    kilobytes = int(re.search(r"Maximum resident set size .*: (\d+)", done.stderr).group(1))
-    answers = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
-    return {"seconds": seconds, "megabytes": kilobytes / 1024, "answer": answers[-1][0]}
+def failure(code, text):
+    """Why a run ended early: the signal (GNU time adds 128 to its number), or the last line that it printed."""
+    if code == 128 + signal.SIGKILL:
+        return "killed, as when memory runs out"
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return f"failed ({code}): {lines[-1][:200] if lines else 'no output'}"
 
 
 def check_answers(results):
     """The joins must agree: rows and matches exactly, the sum of doubles up to its rounding."""
-    answers = [(peer, r["answer"]) for peer in ("feast", "duckdb") for r in results.get(peer, [])]
+    answers = [(peer, r["answer"]) for peer, runs in results.items() if peer != "scan" for r in runs]
     for peer, answer in answers[1:]:
         first_peer, first = answers[0]
         same = (first["n"], first["matched"]) == (answer["n"], answer["matched"])
         if not same or abs(first["total"] - answer["total"]) > 1e-3:
-            raise SystemExit(f"different answers: {first_peer} {first}, {peer} {answer}")
+            raise DifferentAnswers(f"{first_peer} {first}, {peer} {answer}")
 
 
-def report(job, results, runs):
-    views = job["views"]
-    entity_rows = next((r[0]["answer"]["n"] for p, r in results.items() if p != "scan"), None)
-    lines = [
-        f"{len(views)} view(s), {sum(v['rows'] for v in views):,} history rows, "
-        f"{sum(len(v['features']) for v in views)} features, "
-        + (f"{entity_rows:,} entity rows, " if entity_rows else "")
-        + f"TTL {job['ttl_seconds'] / 86_400:g} days; "
-        f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}; {runs} interleaved runs.",
-        "",
-        "| engine | seconds, median | from | to | peak memory, MB | matched | sum |",
-        "|---|---:|---:|---:|---:|---:|---:|",
-    ]
-    median = {}
-    for peer, peer_results in results.items():
-        seconds = [r["seconds"] for r in peer_results]
-        median[peer] = statistics.median(seconds)
-        memory = statistics.median(r["megabytes"] for r in peer_results)
-        answer = peer_results[0]["answer"]
-        shown = f"{answer['matched']:,} | {answer['total']:.2f}" if peer != "scan" else "– | –"
-        lines.append(f"| {TITLES[peer]} | {median[peer]:.2f} | {min(seconds):.2f} | {max(seconds):.2f} "
-                     f"| {memory:.0f} | {shown} |")
-    lines.append("")
-    if "duckdb" in results:
-        inside = statistics.median(r["answer"]["query_seconds"] for r in results["duckdb"])
-        lines.append(f"Whole processes are timed. DuckDB's includes starting Python and loading the extensions: "
-                     f"its query alone took {inside:.2f} s.")
-    for peer in ("duckdb", "scan"):
-        if peer in median and "feast" in median:
-            lines.append(f"`feast_pit_join` takes {median['feast'] / median[peer]:.2f} times as long as {TITLES[peer]}.")
-    return "\n".join(lines) + "\n"
+def read_files(job):
+    """Every engine finds the files in the page cache, the first one too."""
+    for path in [job["entities"], *(file for view in job["views"] for file in view["files"])]:
+        with open(path, "rb") as file:
+            while file.read(1 << 24):
+                pass
 
 
-def parse_arguments():
-    parser = argparse.ArgumentParser(prog="run.sh", description="Compare feast-sql with its peers.")
-    parser.add_argument("--default-dir", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--dir", type=Path, help="the workload; made when it is not there")
+def compare_rows(peers, commands, scratch, limit):
+    """Has each engine write its rows once and compares them; what was compared, as a sentence."""
+    answers, notes = {}, []
+    for peer in peers:
+        path = scratch / f"{peer}.parquet"
+        result = run(commands.command(peer, path), scratch, limit)
+        if "note" in result:
+            notes.append(f"{peer}: {result['note']}")
+        else:
+            answers[peer] = path
+    if len(answers) < 2:
+        return "Rows not compared: " + "; ".join(notes)
+    rows = full_compare.compare(answers)
+    for path in answers.values():
+        path.unlink()
+    return "; ".join([f"All {rows:,} rows of {', '.join(answers)} are equal, bit for bit", *notes])
+
+
+def measure(name, directory, arguments, skipped=None):
+    """Compares the engines on one workload. `skipped` names the engines that are not run, and why."""
+    job = engines.read_workload(directory)
+    notes = dict(skipped or {})
+    peers = [peer for peer in arguments.peers if peer not in notes]
+    results = {peer: [] for peer in peers}
+    read_files(job)
+    with tempfile.TemporaryDirectory(prefix="peers-", dir=arguments.scratch) as folder:
+        scratch = Path(folder)
+        commands = engines.Engines(job, arguments.feast_sql, arguments.feast_python, scratch)
+        for number in range(arguments.runs):
+            for peer in [peer for peer in peers if peer not in notes]:
+                result = run(commands.command(peer), scratch, arguments.limit)
+                if "note" in result:
+                    notes[peer] = result["note"]
+                    results.pop(peer)
+                else:
+                    results[peer].append(result)
+                print(f"{name}, run {number + 1}, {peer}: " + result.get("note", "{seconds:.2f} s, {megabytes:.0f} MB")
+                      .format_map(result), file=sys.stderr)
+        check_answers(results)
+        compared = None
+        if arguments.full_compare:
+            writers = [peer for peer in arguments.full_compare if peer not in notes and peer != "scan"]
+            compared = compare_rows(writers, commands, scratch, arguments.limit)
+    meta = json.loads((directory / "meta.json").read_text())
+    bytes_read = sum(Path(file).stat().st_size for view in job["views"] for file in view["files"])
+    return {"name": name, "meta": meta, "views": len(job["views"]), "rows": sum(v["rows"] for v in job["views"]),
+            "features": sum(len(v["features"]) for v in job["views"]), "bytes": bytes_read, "runs": arguments.runs,
+            "machine": tables.machine(), "results": results, "notes": notes, "compared": compared}
+
+
+def own_failures(result):
+    """Another engine's failure is a line of the table; one of ours fails the run."""
+    return [f"{result['name']}, {peer}: {result['notes'][peer]}" for peer in ("feast", "scan") if peer in result["notes"]]
+
+
+def names(text):
+    """A list of engines, checked."""
+    peers = text.split(",")
+    unknown = set(peers) - set(engines.TITLES)
+    if unknown:
+        raise argparse.ArgumentTypeError(f"unknown {', '.join(sorted(unknown))}, expected some of "
+                                         f"{', '.join(engines.TITLES)}")
+    return peers
+
+
+def add_arguments(parser):
+    parser.add_argument("--cache", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--peers", default="feast,duckdb,scan")
+    parser.add_argument("--peers", type=names, default=list(engines.TITLES))
     parser.add_argument("--feast-sql", type=Path, help="the release binary; built when not given")
-    parser.add_argument("--out", type=Path, help="also write the table here")
-    workload.add_arguments(parser)
-    return parser.parse_args()
+    parser.add_argument("--limit", type=float, default=600, help="seconds after which an engine is given up")
+    parser.add_argument("--full-compare", nargs="?", type=names, const=["feast", "duckdb", "polars"],
+                        help="also compare all rows of these engines (default: feast,duckdb,polars)")
+    parser.add_argument("--scratch", type=Path, help="folder for engines' temporary files")
 
 
-def build_shell():
-    """Builds the release shell and says where it is."""
-    cargo = ["cargo", "build", "--locked", "--release", "--package", "feast-shell", "--message-format", "json"]
-    done = subprocess.run(cargo, cwd=HERE.parent.parent, stdout=subprocess.PIPE, text=True, check=True)
-    messages = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    return next(m["executable"] for m in messages
-                if m.get("executable") and m["target"]["name"] == "feast-sql")
+def prepare(arguments):
+    """Finds or makes the programs that the chosen engines need."""
+    if arguments.feast_sql:
+        arguments.feast_sql = arguments.feast_sql.absolute()
+    elif set(arguments.peers) & {"feast", "scan"}:
+        arguments.feast_sql = engines.build_shell()
+    wanted = {*arguments.peers, *(arguments.full_compare or [])}
+    arguments.feast_python = engines.make_feast_python(arguments.cache) if "feast-python" in wanted else None
 
 
 def main():
-    arguments = parse_arguments()
-    peers = arguments.peers.split(",")
-    unknown = set(peers) - set(TITLES)
-    if unknown:
-        raise SystemExit(f"unknown peer {', '.join(sorted(unknown))}, expected some of {', '.join(TITLES)}")
-    directory = (arguments.dir or arguments.default_dir).absolute()
+    parser = argparse.ArgumentParser(prog="run.sh", description="Compare feast-sql with its peers on one workload.")
+    parser.add_argument("--dir", type=Path, help="the workload; made when it is not there")
+    parser.add_argument("--out", type=Path, help="also write the table here")
+    add_arguments(parser)
+    workload.add_arguments(parser)
+    arguments = parser.parse_args()
+    prepare(arguments)
+    directory = (arguments.dir or arguments.cache / "default").absolute()
     if not (directory / "meta.json").exists():
         workload.make(directory, arguments)
-    feast_sql = arguments.feast_sql and arguments.feast_sql.absolute()
-    if not feast_sql and set(peers) & {"feast", "scan"}:
-        feast_sql = build_shell()
-
-    job = read_workload(directory)
-    for file in directory.glob("**/*.parquet"):
-        file.read_bytes()  # Every engine finds the files in the page cache, the first one too.
-    results = {peer: [] for peer in peers}
-    with tempfile.TemporaryDirectory() as scratch:
-        all_commands = commands(directory, job, feast_sql, Path(scratch))
-        for number in range(arguments.runs):
-            for peer in peers:
-                result = run(peer, all_commands[peer])
-                results[peer].append(result)
-                print(f"run {number + 1} {peer}: {result['seconds']:.2f} s, {result['megabytes']:.0f} MB",
-                      file=sys.stderr)
-    check_answers(results)
-    table = report(job, results, arguments.runs)
+    try:
+        result = measure(directory.name, directory, arguments)
+    except DifferentAnswers as difference:
+        raise SystemExit(f"different answers: {difference}")
+    table = tables.markdown(result)
     print(table)
     if arguments.out:
         arguments.out.write_text(table)
+    if own_failures(result):
+        raise SystemExit("\n".join(own_failures(result)))
 
 
 if __name__ == "__main__":
