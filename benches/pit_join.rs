@@ -97,6 +97,7 @@ fn spec() -> PitSpec {
                 output: feature(i),
             })
             .collect(),
+        provenance: None,
     };
     PitSpec {
         event_time: "event_timestamp".to_owned(),

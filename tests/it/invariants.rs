@@ -9,6 +9,7 @@ mod host_session;
 mod rule_order;
 mod snapshots;
 mod twins;
+mod writers;
 
 use std::sync::Arc;
 

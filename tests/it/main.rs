@@ -11,14 +11,21 @@
 )]
 
 mod bare;
+mod composition;
 mod feast_cases;
+mod feast_repos;
 mod foreign_scan;
 mod iceberg;
 mod invariants;
+mod join_memory;
+mod late_payload;
 mod listing;
+mod online;
 mod pit_oracle;
+mod pit_repeat;
 mod place;
 mod reference;
+mod retrievals;
 mod services;
 mod slt;
 mod tables;

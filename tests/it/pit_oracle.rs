@@ -11,17 +11,22 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use datafusion::common::runtime::SpawnedTask;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion_feast::FeastContext;
 use feast_testkit::compare::{RowOrder, compare};
 use feast_testkit::scenario::{ENTITY_TABLE, Scenario, Table};
 use futures::future::join_all;
 
+use crate::join_memory::JoinMemory;
 use crate::tables::{register, register_files, text};
 
 const SCENARIOS: u64 = 2_000;
+/// How long tasks that were aborted may hold memory.
+const RELEASE: Duration = Duration::from_secs(20);
 /// So many scenarios that fail are made small and shown.
 const SHOWN: usize = 3;
 /// So many scenarios that fail are listed.
@@ -33,36 +38,57 @@ const REDUCTIONS: usize = 400;
 struct Setting {
     partitions: usize,
     batch_size: usize,
+    /// When features are read; only views over files can be read late.
+    payload: &'static str,
+    /// Half of the memory that the join would take.
+    short_of_memory: bool,
+}
+
+impl Setting {
+    const fn new(
+        partitions: usize,
+        batch_size: usize,
+        payload: &'static str,
+        short_of_memory: bool,
+    ) -> Self {
+        Self {
+            partitions,
+            batch_size,
+            payload,
+            short_of_memory,
+        }
+    }
 }
 
 impl fmt::Display for Setting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "target_partitions {}, batch_size {}",
-            self.partitions, self.batch_size
+            "target_partitions {}, batch_size {}, payload {}{}",
+            self.partitions,
+            self.batch_size,
+            self.payload,
+            match self.short_of_memory {
+                true => ", half of the memory",
+                false => "",
+            }
         )
     }
 }
 
-const SETTINGS: [Setting; 4] = [
-    Setting {
-        partitions: 1,
-        batch_size: 8192,
-    },
-    Setting {
-        partitions: 4,
-        batch_size: 2,
-    },
-    Setting {
-        partitions: 4,
-        batch_size: 8192,
-    },
-    Setting {
-        partitions: 1,
-        batch_size: 2,
-    },
+const SETTINGS: [Setting; 8] = [
+    Setting::new(1, 8192, "auto", false),
+    Setting::new(2, 3, "one_pass", false),
+    Setting::new(7, 8192, "late", false),
+    Setting::new(1, 1, "late", false),
+    Setting::new(7, 1, "one_pass", false),
+    Setting::new(2, 8192, "one_pass", true),
+    Setting::new(1, 3, "one_pass", true),
+    Setting::new(7, 3, "late", true),
 ];
+
+/// Joins that were done in parts for want of memory.
+static IN_PARTS: AtomicU64 = AtomicU64::new(0);
 
 #[test]
 fn pit_join_agrees_with_oracle() {
@@ -75,9 +101,14 @@ fn pit_join_agrees_with_oracle() {
         .build()
         .unwrap();
     let failures = runtime.block_on(all(first, scenarios));
+    let in_parts = IN_PARTS.load(Ordering::Relaxed);
     println!(
-        "{scenarios} scenarios from seed {first}, each in {} settings",
+        "{scenarios} scenarios from seed {first}, each in {} settings; {in_parts} joins in parts",
         SETTINGS.len()
+    );
+    assert!(
+        in_parts > 0 || scenarios < 100,
+        "no join was done in parts: nothing was seen of that"
     );
     if failures.is_empty() {
         return;
@@ -162,17 +193,42 @@ async fn guarded(scenario: Scenario) -> Result<(), String> {
 
 async fn agrees(scenario: &Scenario) -> Result<(), String> {
     let expected = scenario.expected().map_err(text)?;
-    let feast = FeastContext::builder().build().await.map_err(text)?;
+    let memory = Arc::new(JoinMemory::default());
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::clone(&memory) as _)
+        .build_arc()
+        .map_err(text)?;
+    let feast = FeastContext::builder().with_runtime_env(runtime);
+    let feast = feast.build().await.map_err(text)?;
     let folder = tempfile::tempdir().map_err(text)?;
     give(&feast, folder.path(), scenario).await?;
     for definition in scenario.definitions() {
         run(&feast, &definition).await?;
     }
     for setting in SETTINGS {
-        set(&feast, setting);
+        set(&feast, setting)?;
+        memory.unlimited();
         one_setting(&feast, scenario, &expected)
             .await
             .map_err(|reason| format!("with {setting}: {reason}"))?;
+        if setting.short_of_memory {
+            memory.half();
+            match one_setting(&feast, scenario, &expected).await {
+                Ok(()) => IN_PARTS.fetch_add(1, Ordering::Relaxed),
+                // Half may be too little for the least part.
+                Err(reason) if reason.contains("Resources exhausted") => 0,
+                Err(reason) => return Err(format!("with {setting}: {reason}")),
+            };
+        }
+        // Tasks that were aborted hold memory until they notice.
+        let released = tokio::time::timeout(RELEASE, async {
+            while memory.used() > 0 {
+                tokio::task::yield_now().await;
+            }
+        });
+        if released.await.is_err() {
+            return Err(format!("with {setting}: {} bytes stay", memory.used()));
+        }
     }
     Ok(())
 }
@@ -213,15 +269,20 @@ async fn one_setting(
     Ok(())
 }
 
-fn set(feast: &FeastContext, setting: Setting) {
+fn set(feast: &FeastContext, setting: Setting) -> Result<(), String> {
     let state = feast.session().state_ref();
     let mut state = state.write();
-    let execution = &mut state.config_mut().options_mut().execution;
+    let options = state.config_mut().options_mut();
+    options
+        .set("feast.pit.payload", setting.payload)
+        .map_err(text)?;
+    let execution = &mut options.execution;
     execution.target_partitions = setting.partitions;
     execution.batch_size = setting.batch_size;
     // The join's filters prune row groups and pages; in these settings also rows.
     execution.parquet.pushdown_filters = setting.partitions > 1;
     execution.parquet.schema_force_view_types = false;
+    Ok(())
 }
 
 async fn run(feast: &FeastContext, sql: &str) -> Result<(), String> {

@@ -42,8 +42,10 @@ mod statement;
 mod views;
 
 pub use feast_iceberg::{CacheLimits, CatalogOptions};
+pub use feast_registry::{FeatureRepository, RegistryLocation};
 pub use ops::pit_join::{AsOf, PitJoinRequest};
 pub use session::{
     FeastContext, FeastContextBuilder, FeastOptions, FeastSettings, SessionStateBuilderExt,
+    StoresOnDemand,
 };
 pub use statement::{StatementText, split_statements};

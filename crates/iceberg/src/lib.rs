@@ -24,6 +24,9 @@ pub use provider::{
     BrokenTable, IcebergCatalogProvider, IcebergSchemaProvider, IcebergTableProvider, OpenOptions,
     SnapshotSelector, StatementPins,
 };
-pub use scan::{ChooseIcebergScan, IcebergParquetSource, IcebergScanExec, ScanMode, ScanSummary};
+pub use scan::{
+    ChooseIcebergScan, IcebergParquetSource, IcebergScanExec, RowFetcher, ScanMode, ScanSummary,
+    SplitScan, split_scan,
+};
 pub use storage::{ObjectStorageFactory, TableStorage};
 pub use write::{CheckIcebergInsert, IcebergInsertExec, NewIcebergTable, TableDefinition};

@@ -14,21 +14,25 @@
 //!
 //! This crate knows no feature store and no table format: inputs are plans, and what they mean is told by names of columns in
 //! a [`PitSpec`]. A session needs [`PitJoinPlanner`] among its extension planners to run the node and should have
-//! [`PushFilterThroughPitJoin`] before DataFusion's own push-down rule, and [`KeepEntityOrder`] around its
-//! `EnforceDistribution`; [`PitJoinExec`] can also be
-//! built over finished physical plans.
+//! [`PushLimitThroughPitJoin`] and [`PushFilterThroughPitJoin`] before DataFusion's own rule `push_down_filter`,
+//! [`PrunePitJoinFeatures`] before its `optimize_projections`, and [`KeepEntityOrder`] around its `EnforceDistribution`; [`PitJoinExec`] can also be
+//! built over finished physical plans. Joins of a session with [`LatePayloads`] may read features only of the rows that win.
 
 mod exec;
 mod keep_entity_order;
 mod kernel;
 mod key_type;
+mod late;
 mod logical;
 mod planner;
 mod spec;
 
-pub use exec::PitJoinExec;
+pub use exec::{PitJoinExec, PitJoinMode};
 pub use keep_entity_order::KeepEntityOrder;
 pub use key_type::{is_key_type, key_type};
-pub use logical::{PitJoinNode, PushFilterThroughPitJoin};
+pub use late::{FetchRows, LatePayload, LatePayloads, LateScan, PayloadMode};
+pub use logical::{
+    PitJoinNode, PrunePitJoinFeatures, PushFilterThroughPitJoin, PushLimitThroughPitJoin,
+};
 pub use planner::PitJoinPlanner;
-pub use spec::{PitFeature, PitKey, PitSpec, PitView, utc};
+pub use spec::{PitFeature, PitKey, PitProvenance, PitSpec, PitView, instant, utc};

@@ -12,8 +12,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
-use datafusion::common::{Result, plan_err};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
+use datafusion::common::{Result, ScalarValue, plan_err};
 
 use crate::kernel::time::Unit;
 use crate::key_type::key_type;
@@ -56,6 +56,29 @@ pub struct PitView {
     pub created_cutoff: bool,
     /// The features asked for, in the order of the answer.
     pub features: Vec<PitFeature>,
+    /// Columns that tell where the features come from; none unless asked for.
+    pub provenance: Option<PitProvenance>,
+}
+
+/// Columns of the answer that tell where a view's features come from; they follow the features, in the order of these fields.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PitProvenance {
+    /// Name of the column with the winner's event time, an instant in UTC.
+    pub event_time: String,
+    /// Name of the column with the winner's created time, an instant in UTC; NULL where the view has none.
+    pub created_time: String,
+    /// Columns with one value for every row, winner or not: the version of the view's input, say.
+    pub constants: Vec<(String, ScalarValue)>,
+}
+
+impl PitProvenance {
+    /// The names of the columns, in order.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = &str> {
+        let constants = self.constants.iter().map(|(name, _)| name.as_str());
+        [self.event_time.as_str(), self.created_time.as_str()]
+            .into_iter()
+            .chain(constants)
+    }
 }
 
 /// A point-in-time join of one entity side with any number of views.
@@ -93,14 +116,7 @@ impl PitSpec {
         let mut fields: Vec<FieldRef> = entity.fields().iter().cloned().collect();
         for (view, schema) in self.views.iter().zip(views) {
             view.check(entity, schema)?;
-            for feature in &view.features {
-                let field = column(schema, &feature.column, &format!("view {}", view.name))?;
-                let data_type = utc(field.data_type());
-                fields.push(Arc::new(
-                    Field::new(&feature.output, data_type, true)
-                        .with_metadata(field.metadata().clone()),
-                ));
-            }
+            fields.extend(view.output_fields(schema)?);
         }
         for (at, field) in fields.iter().enumerate() {
             if fields[..at].iter().any(|f| f.name() == field.name()) {
@@ -122,6 +138,69 @@ impl PitView {
             .chain(self.created_time.as_deref())
             .chain(self.tie_break.iter().map(String::as_str))
             .chain(self.features.iter().map(|f| f.column.as_str()))
+    }
+
+    /// The view's columns in the answer: its features, then its provenance.
+    fn output_fields(&self, schema: &Schema) -> Result<Vec<FieldRef>> {
+        let side = format!("view {}", self.name);
+        let mut fields = Vec::with_capacity(self.output_count());
+        for feature in &self.features {
+            let field = column(schema, &feature.column, &side)?;
+            let data_type = utc(field.data_type());
+            let output = Field::new(&feature.output, data_type, true);
+            fields.push(Arc::new(output.with_metadata(field.metadata().clone())));
+        }
+        if let Some(provenance) = &self.provenance {
+            let times = [
+                (&provenance.event_time, Some(&self.event_time)),
+                (&provenance.created_time, self.created_time.as_ref()),
+            ];
+            for (output, input) in times {
+                let data_type = match input {
+                    Some(name) => instant(column(schema, name, &side)?.data_type()),
+                    None => instant(&DataType::Null),
+                };
+                fields.push(Arc::new(Field::new(output, data_type, true)));
+            }
+            for (output, value) in &provenance.constants {
+                fields.push(Arc::new(Field::new(output, value.data_type(), true)));
+            }
+        }
+        Ok(fields)
+    }
+
+    /// How many columns the view has in the answer.
+    pub(crate) fn output_count(&self) -> usize {
+        let told = self.provenance.iter().flat_map(PitProvenance::columns);
+        self.features.len() + told.count()
+    }
+
+    /// The columns of the answer that are read from the view's winners: column of the input and type in the answer.
+    pub(crate) fn gathered(&self, schema: &Schema) -> Result<Vec<(&str, DataType)>> {
+        let features = self.features.iter().map(|f| f.column.as_str());
+        let times = std::iter::once(self.event_time.as_str()).chain(self.created_time.as_deref());
+        let times = times.filter(|_| self.provenance.is_some());
+        features
+            .map(|name| (name, utc as fn(&DataType) -> DataType))
+            .chain(times.map(|name| (name, instant as fn(&DataType) -> DataType)))
+            .map(|(name, told)| {
+                let field = column(schema, name, &format!("view {}", self.name))?;
+                Ok((name, told(field.data_type())))
+            })
+            .collect()
+    }
+
+    /// The columns of the answer with one value for every row; they follow those gathered.
+    pub(crate) fn constants(&self) -> Vec<ScalarValue> {
+        let Some(provenance) = &self.provenance else {
+            return Vec::new();
+        };
+        let no_created = match self.created_time {
+            None => ScalarValue::try_from(&instant(&DataType::Null)).ok(),
+            Some(_) => None,
+        };
+        let given = provenance.constants.iter().map(|(_, value)| value.clone());
+        no_created.into_iter().chain(given).collect()
     }
 
     fn check(&self, entity: &Schema, schema: &Schema) -> Result<()> {
@@ -188,4 +267,15 @@ pub fn utc(data_type: &DataType) -> DataType {
         DataType::Timestamp(unit, Some(_)) => DataType::Timestamp(*unit, Some("UTC".into())),
         other => other.clone(),
     }
+}
+
+/// The type a time column has as provenance: an instant in UTC, of the column's own precision. A date is the second of its midnight.
+pub fn instant(data_type: &DataType) -> DataType {
+    let unit = match data_type {
+        DataType::Timestamp(unit, _) => *unit,
+        DataType::Date32 => TimeUnit::Second,
+        DataType::Date64 => TimeUnit::Millisecond,
+        _ => TimeUnit::Microsecond,
+    };
+    DataType::Timestamp(unit, Some("UTC".into()))
 }

@@ -42,6 +42,7 @@ pub enum ErrorKind {
 pub struct Error {
     kind: ErrorKind,
     message: String,
+    subject: Option<String>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -51,6 +52,7 @@ impl Error {
         Self {
             kind,
             message: message.into(),
+            subject: None,
             source: None,
         }
     }
@@ -66,6 +68,25 @@ impl Error {
     #[must_use]
     pub fn context(mut self, what: impl fmt::Display) -> Self {
         self.message = format!("{what}: {}", self.message);
+        self
+    }
+
+    /// Says which name in the definition it is about.
+    #[must_use]
+    pub fn about(mut self, subject: impl Into<String>) -> Self {
+        self.subject = Some(subject.into());
+        self
+    }
+
+    /// The name in the definition that it is about, as far as that is one.
+    pub fn subject(&self) -> Option<&str> {
+        self.subject.as_deref()
+    }
+
+    /// Puts texts before and behind the message, such as the place in a definition's text.
+    #[must_use]
+    pub fn between(mut self, before: impl fmt::Display, behind: impl fmt::Display) -> Self {
+        self.message = format!("{before}{}{behind}", self.message);
         self
     }
 

@@ -19,10 +19,6 @@ impl Fingerprint {
         self
     }
 
-    pub(crate) fn value(self) -> u128 {
-        self.0
-    }
-
     /// As a UUID of version 8, which leaves its content to us.
     pub(crate) fn uuid(self) -> String {
         let bits = (self.0 & !(0xf << 76) & !(0x3 << 62)) | (0x8 << 76) | (0x2 << 62);
@@ -45,7 +41,7 @@ mod tests {
     #[test]
     fn known_values() {
         assert_eq!(
-            Fingerprint::new().add(b"a").value(),
+            Fingerprint::new().add(b"a").0,
             0xd228_cb69_6f1a_8caf_7891_2b70_4e4a_8964
         );
         let uuid = Fingerprint::new().add(b"a").uuid();

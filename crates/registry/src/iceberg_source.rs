@@ -31,6 +31,11 @@ pub struct IcebergSource {
 }
 
 impl IcebergSource {
+    /// The catalog's name where a configuration gives none.
+    pub(crate) const CATALOG_NAME: &str = "feast_iceberg";
+    /// The catalog's type where a configuration gives none.
+    pub(crate) const CATALOG_TYPE: &str = "rest";
+
     /// The name Feast gives a source of this table: `warehouse.namespace.table`.
     pub fn default_name(&self) -> String {
         let warehouse = self.warehouse.as_deref().unwrap_or_default();
@@ -67,8 +72,8 @@ impl IcebergSource {
             _ => BTreeMap::new(),
         };
         let source = Self {
-            catalog_name: text("catalog_name").unwrap_or_else(|| "feast_iceberg".to_owned()),
-            catalog_type: text("catalog_type").unwrap_or_else(|| "rest".to_owned()),
+            catalog_name: given("catalog_name").unwrap_or_else(|| Self::CATALOG_NAME.to_owned()),
+            catalog_type: given("catalog_type").unwrap_or_else(|| Self::CATALOG_TYPE.to_owned()),
             namespace: text("namespace")?,
             table: text("table")?,
             endpoint: given("endpoint"),
@@ -113,7 +118,7 @@ impl IcebergSource {
 }
 
 /// A property's text; what is no string in the JSON is given as JSON.
-fn property(value: &Value) -> String {
+pub(crate) fn property(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),

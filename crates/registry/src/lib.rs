@@ -33,7 +33,9 @@ mod message;
 mod names;
 mod python_json;
 mod reference;
+mod refusal;
 mod registry;
+mod repository;
 mod secrets;
 mod service;
 mod source;
@@ -49,10 +51,18 @@ pub use feature_view::{FeatureView, ViewKind};
 pub use field::Field;
 pub use iceberg_source::IcebergSource;
 pub use reference::{FeatureRef, FeatureSelection};
+pub use refusal::Refusal;
 pub use registry::Registry;
+pub use repository::{
+    CatalogKey, FeatureRepository, OfflineStore, OnlineStore, OnlineTables, RegistryLocation,
+    SourceCatalog,
+};
 pub use secrets::{is_secret_key, open_properties, without_secrets};
 pub use service::{FeatureService, FeatureViewProjection};
-pub use source::{DataSource, FileSource, Source, TableSource};
-pub use store::{FileRegistryStore, InMemoryRegistryStore, RegistryStore, Version, Versioned};
+pub use source::{DataSource, FileSource, QuerySource, Source, SparkSource, TableSource};
+pub use store::{
+    FileRegistryStore, InMemoryRegistryStore, RegistryStore, SqliteRegistryStore, Version,
+    Versioned,
+};
 pub use time::{Timestamp, Ttl};
 pub use value_type::ValueType;

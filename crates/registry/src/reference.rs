@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the datafusion-feast authors
 
-//! Feature references: `view:feature` and `view:*`.
+//! Feature references: `view:feature`, `view:*`, `view@v2:feature`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -22,48 +22,104 @@ pub enum FeatureSelection {
 pub struct FeatureRef {
     /// The view's name.
     pub view: String,
+    /// The recorded version of the view; none is the latest.
+    pub version: Option<u32>,
     /// Which of its features.
     pub feature: FeatureSelection,
 }
 
 impl FeatureRef {
-    /// Reads `view:feature` or `view:*`, also with Feast's `@latest` after the view.
+    /// Reads `view:feature` or `view:*`. After the view, `@v2` chooses a recorded version and
+    /// `@latest` the latest; another `@…` is a part of the name, as in Feast. A name may stand in
+    /// double quotes, where two of them mean one.
+    ///
+    /// ```
+    /// use feast_registry::{FeatureRef, FeatureSelection};
+    ///
+    /// let reference = FeatureRef::parse("driver_stats@v2:conv_rate")?;
+    /// assert_eq!(reference.view, "driver_stats");
+    /// assert_eq!(reference.version, Some(2));
+    /// let quoted = FeatureRef::parse(r#""Driver: stats":"*""#)?;
+    /// assert_eq!(quoted.view, "Driver: stats");
+    /// assert_eq!(quoted.feature, FeatureSelection::Named("*".to_owned()));
+    /// # Ok::<(), feast_registry::Error>(())
+    /// ```
     pub fn parse(text: &str) -> Result<Self> {
-        let Some((view, feature)) = text.split_once(':') else {
-            return Err(malformed(text, "it has no ':'"));
-        };
-        let view = match view.split_once('@') {
-            Some((name, version)) if version.is_empty() || is(version, "latest") => name,
-            Some((_, version)) if is_version(version) => {
-                return Err(Error::unsupported(format!(
-                    "the feature reference '{text}' asks for version '{version}' of a view; only \
-                     the latest definition can be queried, leave '@{version}' out"
-                )));
+        let (view, version, feature) = match quoted(text) {
+            Some((view, rest)) => {
+                let Some((after, feature)) = rest.split_once(':') else {
+                    return Err(malformed(text, "there is no ':' after the quoted name"));
+                };
+                let version = match after.strip_prefix('@').map(version_of) {
+                    None if after.is_empty() => None,
+                    Some(Some(version)) => version,
+                    _ => {
+                        let why = format!("'{after}' follows the quoted name");
+                        return Err(malformed(text, &why));
+                    }
+                };
+                (view, version, feature)
             }
-            _ => view,
+            None => {
+                let Some((view, feature)) = text.split_once(':') else {
+                    return Err(malformed(text, "it has no ':'"));
+                };
+                match view.split_once('@') {
+                    Some((name, after)) => match version_of(after) {
+                        Some(version) => (name.to_owned(), version, feature),
+                        None => (view.to_owned(), None, feature),
+                    },
+                    None => (view.to_owned(), None, feature),
+                }
+            }
         };
         if view.trim().is_empty() {
             return Err(malformed(text, "it names no view"));
         }
-        let feature = match feature {
-            "*" => FeatureSelection::All,
-            name if name.trim().is_empty() => return Err(malformed(text, "it names no feature")),
-            name => FeatureSelection::Named(name.to_owned()),
+        let feature = match (feature, quoted(feature)) {
+            ("*", _) => FeatureSelection::All,
+            (_, Some((name, ""))) if !name.is_empty() => FeatureSelection::Named(name),
+            (name, _) if name.trim().is_empty() || name == "\"\"" => {
+                return Err(malformed(text, "it names no feature"));
+            }
+            (name, _) => FeatureSelection::Named(name.to_owned()),
         };
         Ok(Self {
-            view: view.to_owned(),
+            view,
+            version,
             feature,
         })
     }
 }
 
-fn is(text: &str, word: &str) -> bool {
-    text.eq_ignore_ascii_case(word)
+/// A name in double quotes at the start of a text, and what follows it.
+fn quoted(text: &str) -> Option<(String, &str)> {
+    let mut rest = text.strip_prefix('"')?;
+    let mut name = String::new();
+    loop {
+        let (part, after) = rest.split_once('"')?;
+        name.push_str(part);
+        match after.strip_prefix('"') {
+            Some(more) => {
+                name.push('"');
+                rest = more;
+            }
+            None => return Some((name, after)),
+        }
+    }
 }
 
-fn is_version(text: &str) -> bool {
-    text.strip_prefix(['v', 'V'])
-        .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
+/// The version that stands after `@`; none if that is no version but a part of the name.
+fn version_of(text: &str) -> Option<Option<u32>> {
+    if text.is_empty() || text.eq_ignore_ascii_case("latest") {
+        return Some(None);
+    }
+    let digits = text.strip_prefix(['v', 'V'])?;
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    // More digits than a number holds name a version that nobody has.
+    Some(Some(digits.parse().unwrap_or(u32::MAX)))
 }
 
 fn malformed(text: &str, why: &str) -> Error {
@@ -85,10 +141,24 @@ impl FromStr for FeatureRef {
 
 impl fmt::Display for FeatureRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.feature {
-            FeatureSelection::All => write!(f, "{}:*", self.view),
-            FeatureSelection::Named(name) => write!(f, "{}:{name}", self.view),
+        f.write_str(&written(&self.view, &[':', '@']))?;
+        if let Some(version) = self.version {
+            write!(f, "@v{version}")?;
         }
+        match &self.feature {
+            FeatureSelection::All => f.write_str(":*"),
+            FeatureSelection::Named(name) if name == "*" => f.write_str(":\"*\""),
+            FeatureSelection::Named(name) => write!(f, ":{}", written(name, &[])),
+        }
+    }
+}
+
+/// A name as a reference must write it: in quotes where it would be read as something else.
+fn written(name: &str, special: &[char]) -> String {
+    if name.starts_with('"') || name.contains(special) || name.trim().is_empty() {
+        format!("\"{}\"", name.replace('"', "\"\""))
+    } else {
+        name.to_owned()
     }
 }
 
@@ -125,7 +195,65 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::InvalidReference);
             assert!(error.to_string().contains(&format!("'{text}'")), "{error}");
         }
-        let error = FeatureRef::parse("stats@v2:rate").unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        for text in [
+            "\"stats",
+            "\"stats\"",
+            "\"stats\"x:y",
+            "\"stats\"@prod:y",
+            "\"\":y",
+            "x:\"\"",
+        ] {
+            let error = FeatureRef::parse(text).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidReference, "{text}");
+        }
+    }
+
+    #[test]
+    fn versions_are_read_as_feast_reads_them() {
+        for (text, view, version) in [
+            ("stats@v2:rate", "stats", Some(2)),
+            ("stats@V10:*", "stats", Some(10)),
+            ("stats@v0:rate", "stats", Some(0)),
+            ("\"Größe @v1\"@v3:rate", "Größe @v1", Some(3)),
+            ("stats@v:rate", "stats@v", None),
+            ("stats@v2x:rate", "stats@v2x", None),
+            ("stats@v99999999999999999999:rate", "stats", Some(u32::MAX)),
+        ] {
+            let reference = FeatureRef::parse(text).unwrap();
+            assert_eq!(
+                (reference.view.as_str(), reference.version),
+                (view, version),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn printed_references_read_back() {
+        let names = [
+            "a", "Größe", "日本", "a b", "a\"b", "\"a", "a:b", "a@v1", "*", " ", "''",
+        ];
+        for view in names {
+            for feature in names {
+                for version in [None, Some(3)] {
+                    for feature in [
+                        FeatureSelection::All,
+                        FeatureSelection::Named(feature.into()),
+                    ] {
+                        let view = view.to_owned();
+                        if view.trim().is_empty() {
+                            continue;
+                        }
+                        let reference = FeatureRef {
+                            view,
+                            version,
+                            feature,
+                        };
+                        let read: FeatureRef = reference.to_string().parse().unwrap();
+                        assert_eq!(read, reference);
+                    }
+                }
+            }
+        }
     }
 }

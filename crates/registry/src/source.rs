@@ -18,16 +18,23 @@ use crate::{names, python_json, tags};
 
 const BATCH_FILE: i32 = 1;
 const CUSTOM_SOURCE: i32 = 6;
+const BATCH_SPARK: i32 = 11;
 const BATCH_ICEBERG: i32 = 13;
 const FILE_OPTIONS: u32 = 11;
-const CUSTOM_OPTIONS: u32 = 16;
+pub(crate) const CUSTOM_OPTIONS: u32 = 16;
+const SPARK_OPTIONS: u32 = 27;
 /// Everything that describes one kind of source and no other.
 const OPTIONS: &[u32] = &[4, 11, 12, 13, 14, 15, 16, 18, 19, 22, 26, 27, 28, 30, 35];
 
 const FILE_CLASS: &str = "feast.infra.offline_stores.file_source.FileSource";
 const ICEBERG_CLASS: &str =
     "feast.infra.data_sources.contrib.iceberg_catalog.iceberg_source.IcebergSource";
+const SPARK_CLASS: &str =
+    "feast.infra.offline_stores.contrib.spark_offline_store.spark_source.SparkSource";
+/// A custom source with the configuration of Feast's IcebergSource.
+const CUSTOM_ICEBERG_CLASS: &str = "datafusion_feast.IcebergSource";
 const TABLE_CLASS: &str = "datafusion_feast.TableSource";
+const QUERY_CLASS: &str = "datafusion_feast.QuerySource";
 
 /// Where rows are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +46,10 @@ pub enum Source {
     File(FileSource),
     /// Any table that the session knows, by its SQL name.
     Table(TableSource),
+    /// The rows of a query.
+    Query(QuerySource),
+    /// A table by the name that Spark knows it by.
+    Spark(SparkSource),
     /// A kind that this library keeps and lists, and refuses to query.
     Other {
         /// The kind, such as `BATCH_BIGQUERY`.
@@ -59,6 +70,20 @@ pub struct FileSource {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TableSource {
     /// The name as in SQL, such as `catalog.schema.table`.
+    pub table: String,
+}
+
+/// The rows of a query. Feast's own tools know it as a custom source.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct QuerySource {
+    /// The query's text, without the parentheses around it.
+    pub query: String,
+}
+
+/// A table by the name that Spark knows it by: `catalog.namespace.table`, or a part of that.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SparkSource {
+    /// The name.
     pub table: String,
 }
 
@@ -128,6 +153,8 @@ impl DataSource {
             Source::Iceberg(source) if source.namespace.is_empty() => "an Iceberg namespace",
             Source::File(source) if source.uri.is_empty() => "a path",
             Source::Table(source) if source.table.is_empty() => "a table",
+            Source::Spark(source) if source.table.is_empty() => "a table",
+            Source::Query(source) if source.query.trim().is_empty() => "a query",
             _ => return Ok(()),
         };
         Err(Error::invalid(format!(
@@ -216,23 +243,28 @@ fn decode_source(message: &Message<'_>) -> Result<Source, WireError> {
             let options = message.message(FILE_OPTIONS)?.unwrap_or_default();
             let options = Message::read(&options)?;
             let format = options.message(1)?.unwrap_or_default();
-            if Message::read(&format)?.message(2)?.is_none() {
-                return Ok(Source::File(FileSource {
-                    uri: options.string(2)?,
-                }));
+            let uri = options.string(2)?;
+            let elsewhere = uri.starts_with("s3") && !options.bytes(3)?.is_empty();
+            match Message::read(&format)?.message(2)? {
+                Some(_) => "a file in Delta format".to_owned(),
+                None if elsewhere => "a file with an S3 endpoint of its own".to_owned(),
+                None => return Ok(Source::File(FileSource { uri })),
             }
-            "a file in Delta format".to_owned()
         }
         BATCH_ICEBERG => match IcebergSource::from_configuration(configuration) {
             Some(source) => return Ok(Source::Iceberg(source)),
             None => "BATCH_ICEBERG with a configuration that cannot be read".to_owned(),
         },
         CUSTOM_SOURCE => {
-            if let Some(source) = decode_table(&class, configuration) {
-                return Ok(Source::Table(source));
+            if let Some(source) = decode_custom(&class, configuration) {
+                return Ok(source);
             }
             format!("CUSTOM_SOURCE {class}")
         }
+        BATCH_SPARK => match decode_spark(message)? {
+            Ok(source) => return Ok(source),
+            Err(form) => format!("BATCH_SPARK with a {form}"),
+        },
         number => kind_name(number),
     };
     Ok(Source::Other {
@@ -241,13 +273,29 @@ fn decode_source(message: &Message<'_>) -> Result<Source, WireError> {
     })
 }
 
-fn decode_table(class: &str, configuration: &[u8]) -> Option<TableSource> {
-    if class != TABLE_CLASS {
-        return None;
-    }
+/// A source of one of our classes, from its configuration.
+fn decode_custom(class: &str, configuration: &[u8]) -> Option<Source> {
     let value: Value = serde_json::from_slice(configuration).ok()?;
-    Some(TableSource {
-        table: value.get("table")?.as_str()?.to_owned(),
+    let text = |key: &str| value.get(key)?.as_str().map(str::to_owned);
+    match class {
+        CUSTOM_ICEBERG_CLASS => {
+            IcebergSource::from_configuration(configuration).map(Source::Iceberg)
+        }
+        TABLE_CLASS => text("table").map(|table| Source::Table(TableSource { table })),
+        QUERY_CLASS => text("query").map(|query| Source::Query(QuerySource { query })),
+        _ => None,
+    }
+}
+
+/// The table that Spark reads, or what it reads instead of one.
+fn decode_spark(message: &Message<'_>) -> Result<Result<Source, &'static str>, WireError> {
+    let options = message.message(SPARK_OPTIONS)?.unwrap_or_default();
+    let options = Message::read(&options)?;
+    let table = options.string(1)?;
+    Ok(match table.is_empty() {
+        false => Ok(Source::Spark(SparkSource { table })),
+        true if options.bytes(2)?.is_empty() => Err("path"),
+        true => Err("query"),
     })
 }
 
@@ -265,10 +313,16 @@ fn encode_source(draft: &mut Draft, source: &Source) -> Result<(), WireError> {
             (BATCH_ICEBERG, ICEBERG_CLASS)
         }
         Source::Table(source) => {
-            let configuration = python_json::dumps(&serde_json::json!({"table": source.table}))
-                .map_err(|error| WireError::new(error.to_string()))?;
-            draft.edit(CUSTOM_OPTIONS, |options| options.bytes(1, &configuration))?;
+            set_custom(draft, &serde_json::json!({"table": source.table}))?;
             (CUSTOM_SOURCE, TABLE_CLASS)
+        }
+        Source::Query(source) => {
+            set_custom(draft, &serde_json::json!({"query": source.query}))?;
+            (CUSTOM_SOURCE, QUERY_CLASS)
+        }
+        Source::Spark(source) => {
+            draft.edit(SPARK_OPTIONS, |options| options.string(1, &source.table))?;
+            (BATCH_SPARK, SPARK_CLASS)
         }
         Source::Other { kind, .. } => {
             return Err(WireError::new(format!(
@@ -278,6 +332,12 @@ fn encode_source(draft: &mut Draft, source: &Source) -> Result<(), WireError> {
     };
     draft.varint(1, number as u64)?;
     draft.string(17, class)
+}
+
+fn set_custom(draft: &mut Draft, configuration: &Value) -> Result<(), WireError> {
+    let configuration =
+        python_json::dumps(configuration).map_err(|error| WireError::new(error.to_string()))?;
+    draft.edit(CUSTOM_OPTIONS, |options| options.bytes(1, &configuration))
 }
 
 /// Feast's name of a source type.

@@ -22,7 +22,7 @@ pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) action: Option<Action>,
 
-    /// Open a Feast feature repository (not supported by this version; use --registry)
+    /// Open a Feast feature repository: the directory with feature_store.yaml
     #[arg(long, value_name = "DIR", conflicts_with = "registry")]
     pub(crate) repo: Option<String>,
 

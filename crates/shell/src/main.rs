@@ -17,7 +17,6 @@ mod repl;
 mod run;
 mod script;
 mod session;
-mod stores;
 
 use std::env;
 use std::io::{self, IsTerminal};

@@ -5,7 +5,7 @@
 
 use std::env;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::config::ConfigOptions;
@@ -26,12 +26,11 @@ use datafusion_cli::object_storage::instrumented::{
 };
 use datafusion_cli::pool_type::PoolType;
 use datafusion_cli::print_options::PrintOptions;
-use datafusion_feast::FeastContext;
+use datafusion_feast::{FeastContext, FeatureRepository, RegistryLocation, StoresOnDemand};
 use feast_iceberg::CatalogOptions;
 
 use crate::args::Args;
 use crate::failure::Failure;
-use crate::stores::StoresOnDemand;
 
 /// What was opened.
 #[derive(Debug)]
@@ -43,7 +42,8 @@ pub(crate) struct Opened {
 /// Everything the arguments name, checked before anything is opened.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    registry: Option<PathBuf>,
+    repository: Option<FeatureRepository>,
+    registry: Option<RegistryLocation>,
     catalogs: Vec<CatalogOptions>,
 }
 
@@ -51,14 +51,9 @@ impl Plan {
     /// Reads `--repo`, `--registry` and `--catalog`. Relative files are the caller's: they are
     /// resolved before `-p` changes the directory.
     pub(crate) fn of(args: &Args) -> Result<Self, Failure> {
-        if let Some(repo) = &args.repo {
-            return Err(Failure::new(
-                format!("--repo {repo}"),
-                "--repo is not supported by this version; use --registry with the repository's \
-                 registry file and --project",
-            ));
-        }
-        let registry = args.registry.as_deref().map(registry_path).transpose()?;
+        let repository = args.repo.as_deref().map(open_repository).transpose()?;
+        let registry = args.registry.as_deref().map(registry_location);
+        let registry = registry.transpose()?;
         let mut catalogs: Vec<CatalogOptions> = Vec::with_capacity(args.catalog.len());
         for text in &args.catalog {
             let catalog = CatalogOptions::parse(text)
@@ -69,7 +64,11 @@ impl Plan {
             }
             catalogs.push(catalog);
         }
-        Ok(Self { registry, catalogs })
+        Ok(Self {
+            repository,
+            registry,
+            catalogs,
+        })
     }
 
     /// Opens the session. `profiled` counts requests to object stores, which costs a little on
@@ -84,8 +83,11 @@ impl Plan {
         let mut builder = FeastContext::builder()
             .with_session_config(config)
             .with_runtime_env(runtime);
-        if let Some(path) = self.registry {
-            builder = builder.with_registry_path(path);
+        if let Some(repository) = self.repository {
+            builder = builder.with_repository(repository);
+        }
+        if let Some(location) = self.registry {
+            builder = builder.with_registry_location(location);
         }
         if let Some(project) = &args.project {
             builder = builder.with_project(project);
@@ -94,16 +96,21 @@ impl Plan {
             builder = builder.with_catalog(catalog);
         }
         let context = Box::pin(builder.build()).await.map_err(|error| {
-            // A catalog's error names it; that of the registry does not know the file's name.
-            let registry = args
-                .registry
-                .as_ref()
-                .filter(|_| error.to_string().contains("registry"));
-            Failure::of_engine(
-                registry.map_or_else(String::new, |file| format!("--registry {file}")),
-                &error,
-            )
+            // A catalog's error names it; that of the registry does not know where it was named.
+            let place = match (&args.repo, &args.registry) {
+                _ if !error.to_string().contains("registry") => String::new(),
+                (Some(dir), _) => format!("--repo {dir}"),
+                (None, Some(file)) => format!("--registry {file}"),
+                (None, None) => String::new(),
+            };
+            Failure::of_engine(place, &error)
         })?;
+        if !args.quiet {
+            let notices = context.notices();
+            for notice in notices.map_err(|error| Failure::of_engine("", &error))? {
+                eprintln!("notice: {notice}");
+            }
+        }
         register_functions(&context);
         let print = PrintOptions {
             format: args.format,
@@ -120,24 +127,27 @@ fn counts_requests(args: &Args) -> bool {
     args.object_store_profiling != InstrumentedObjectStoreMode::Disabled
 }
 
-/// The file of `--registry`: a path or a `file://` URL.
-fn registry_path(text: &str) -> Result<PathBuf, Failure> {
-    let place = || format!("--registry {text}");
-    let path = match text.split_once("://") {
-        None => PathBuf::from(text),
-        Some(("file", _)) => url::Url::parse(text)
+/// What `feature_store.yaml` in the folder of `--repo` says.
+fn open_repository(dir: &str) -> Result<FeatureRepository, Failure> {
+    FeatureRepository::open(dir)
+        .map_err(|error| Failure::new(format!("--repo {dir}"), error.to_string()))
+}
+
+/// Where `--registry` is: a path, a `file://` URL, or an object store's.
+fn registry_location(text: &str) -> Result<RegistryLocation, Failure> {
+    // An address with a password in it is not repeated.
+    let shown = if text.contains('@') { "" } else { text };
+    let failed = |why: String| Failure::new(format!("--registry {shown}").trim_end(), why);
+    let text = match text.strip_prefix("file:") {
+        None => text.to_owned(),
+        Some(_) => url::Url::parse(text)
             .ok()
             .and_then(|url| url.to_file_path().ok())
-            .ok_or_else(|| Failure::new(place(), "no file URL, expected file:///path"))?,
-        Some((scheme, _)) => {
-            let message = format!(
-                "a registry in {scheme}:// is not supported by this version; give a local file"
-            );
-            return Err(Failure::new(place(), message));
-        }
+            .map(|path| path.to_string_lossy().into_owned())
+            .ok_or_else(|| failed("no file URL, expected file:///path".to_owned()))?,
     };
-    std::path::absolute(&path)
-        .map_err(|error| Failure::new(place(), format!("{error}; give the path of a file")))
+    let dir = env::current_dir().map_err(|error| failed(format!("{error}")))?;
+    RegistryLocation::parse(&text, &dir).map_err(|error| failed(error.to_string()))
 }
 
 /// Makes `-p` the current directory.

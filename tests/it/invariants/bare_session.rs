@@ -50,6 +50,13 @@ async fn a_plain_session_answers_as_ours_does() {
         "SELECT driver_id, count(*) AS n, avg(conv_rate) AS rate FROM \
          feast_pit_join('${LAKE}/entities.parquet', ['driver_stats:conv_rate'], \
          {'filter_by_created_timestamp': true}) GROUP BY driver_id ORDER BY driver_id",
+        "SELECT * FROM feast_pit_join('${LAKE}/entities.parquet', ['driver_stats:conv_rate'], \
+         {'provenance': true}) WHERE driver_id > 1003 ORDER BY order_id LIMIT 20",
+        "SELECT * FROM feast_snapshot_at(['driver_stats:conv_rate'], TIMESTAMP '2025-01-20T00:00:00', \
+         {'as_of_snapshot': {'driver_stats': ${driver_stats@1}}, 'provenance': true})",
+        "SELECT * FROM feast_observed_times(['driver_stats:conv_rate'], NULL, '2025-01-05', MAP {})",
+        "SELECT * FROM feast_all_versions(['driver_stats:*'], '2025-01-05', NULL, MAP {}) \
+         ORDER BY driver_id, event_timestamp",
         "SELECT * FROM lake.features.trips WHERE region = 'south' ORDER BY event_timestamp",
         "SELECT count(*) AS n, sum(total_trips) AS trips FROM lake.features.driver_stats",
         "SELECT * FROM feast_feature_views()",

@@ -4,7 +4,7 @@
 //! Who may know whom.
 //!
 //! ```text
-//! shell ──> feast ──> registry, pit, iceberg      (which know nothing of each other)
+//! shell ──> feast ──> online ──> registry, pit, iceberg      (which know nothing of each other)
 //! testkit ──> none of ours                        (so it can judge all of them)
 //! ```
 
@@ -15,14 +15,23 @@ use std::process::Command;
 use serde_json::Value as Json;
 
 /// Our crates, and which of ours each may depend on, tests and build scripts apart.
-const MAY_KNOW: [(&str, &[&str]); 6] = [
+const MAY_KNOW: [(&str, &[&str]); 7] = [
     ("feast-registry", &[]),
     ("feast-pit", &[]),
     ("feast-iceberg", &[]),
     ("feast-testkit", &[]),
     (
-        "datafusion-feast",
+        "feast-online",
         &["feast-registry", "feast-pit", "feast-iceberg"],
+    ),
+    (
+        "datafusion-feast",
+        &[
+            "feast-registry",
+            "feast-pit",
+            "feast-iceberg",
+            "feast-online",
+        ],
     ),
     // The demo writes tables, which the façade does not.
     ("feast-shell", &["datafusion-feast", "feast-iceberg"]),

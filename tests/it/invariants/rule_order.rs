@@ -54,6 +54,10 @@ fn analyzer_rules() {
 /// - `push_filter_through_pit_join` before `push_down_filter`: DataFusion's rule stops at a node it does not
 ///   know, so what may pass the join has to be below it when it comes. The optimizer runs the whole list
 ///   several times, so what the one moves down the other can take further.
+/// - `push_limit_through_pit_join` after `push_down_limit`, which gives sorts their limits and brings limits
+///   to the join.
+/// - `prune_pit_join_features` before `optimize_projections`, which then reads no column for a feature that
+///   was left out.
 #[test]
 fn logical_rules() {
     let stock: Vec<String> = stock()
@@ -84,6 +88,7 @@ const LOGICAL: &str = "  rewrite_set_comparison
   filter_null_join_keys
   eliminate_outer_join
   push_down_limit
+* push_limit_through_pit_join
 * push_filter_through_pit_join
   push_down_filter
   single_distinct_aggregation_to_group_by
@@ -91,6 +96,7 @@ const LOGICAL: &str = "  rewrite_set_comparison
   common_sub_expression_eliminate
   extract_leaf_expressions
   push_down_leaf_projections
+* prune_pit_join_features
   optimize_projections
 ";
 

@@ -205,3 +205,82 @@ async fn tables_made_elsewhere_are_in_the_next_statement() {
     assert_eq!(number(feast, listed).await, 1);
     assert_eq!(number(feast, query).await, 1);
 }
+
+/// Calls that read pinned snapshots give the same bytes after a commit, in this session and in a new one; without the pin
+/// they see the commit.
+#[tokio::test]
+async fn pinned_calls_give_the_same_bytes_for_ever() {
+    let lake = Lake::open().await;
+    let now = "SELECT * FROM (SELECT 1001 AS driver_id, TIMESTAMP '2025-03-01T00:00:00' AS event_timestamp)";
+    let calls = [
+        format!("feast_pit_join(({now}), ['stats:conv_rate'], provenance => true{{pin}})"),
+        "feast_pit_join('${LAKE}/entities.parquet', ['stats:*']{pin})".to_owned(),
+        "feast_snapshot_at(['stats:*'], TIMESTAMP '2025-03-01T00:00:00', provenance => true{pin})"
+            .to_owned(),
+        "feast_observed_times(['stats:conv_rate'], '2025-01-01', '2025-03-01'{pin})".to_owned(),
+        "feast_all_versions(['stats:conv_rate'], '2025-02-02', '2025-02-02'{pin})".to_owned(),
+    ];
+    let calls = calls.map(|call| lake.place.expand(&format!("SELECT * FROM {call}")));
+    define_stats(&lake.feast).await;
+    let id = "SELECT snapshot_id FROM lake.features.\"driver_stats$snapshots\" ORDER BY committed_at DESC LIMIT 1";
+    let id = number(&lake.feast, id).await;
+    let newest = "SELECT max(committed_at)::TIMESTAMP::VARCHAR FROM lake.features.\"driver_stats$snapshots\"";
+    let at = rows(&lake.feast, newest).await;
+    let at = arrow::util::display::array_value_to_string(at[0].column(0), 0).unwrap();
+    let pins = [
+        format!(", as_of_snapshot => {{'stats': {id}}}"),
+        format!(", as_of_snapshot => TIMESTAMP '{at}'"),
+    ];
+    let mut before = Vec::new();
+    for call in &calls {
+        for pin in &pins {
+            let pinned = call.replace("{pin}", pin);
+            before.push((bytes(&lake.feast, &pinned).await, pinned));
+        }
+    }
+    let mut seen = Vec::new();
+    for call in &calls {
+        seen.push(bytes(&lake.feast, &call.replace("{pin}", "")).await);
+    }
+
+    lake.elsewhere("append");
+
+    let options = CatalogOptions::parse(&Lake::text(&lake.place)).unwrap();
+    let fresh = FeastContext::builder()
+        .with_catalog(options)
+        .build()
+        .await
+        .unwrap();
+    define_stats(&fresh).await;
+    for (bytes_before, pinned) in &before {
+        assert_eq!(&bytes(&lake.feast, pinned).await, bytes_before, "{pinned}");
+        assert_eq!(&bytes(&fresh, pinned).await, bytes_before, "{pinned}");
+    }
+    // Only the entity rows of the file are all older than the row that was added.
+    let differs = [true, false, true, true, true];
+    for ((call, before), differs) in calls.iter().zip(seen).zip(differs) {
+        let after = bytes(&lake.feast, &call.replace("{pin}", "")).await;
+        assert_eq!(after != before, differs, "{call}");
+    }
+}
+
+async fn define_stats(feast: &FeastContext) {
+    rows(feast, "CREATE ENTITY driver JOIN KEY (driver_id BIGINT)").await;
+    rows(
+        feast,
+        "CREATE FEATURE VIEW stats ENTITIES (driver) FEATURES (conv_rate DOUBLE) \
+         FROM lake.features.driver_stats TIMESTAMP event_timestamp",
+    )
+    .await;
+}
+
+/// An answer as bytes: its schema and its rows in one batch.
+async fn bytes(feast: &FeastContext, sql: &str) -> Vec<u8> {
+    let frame = Box::pin(feast.sql(sql)).await.unwrap();
+    let schema = frame.schema().inner().clone();
+    let batches = frame.collect().await.unwrap();
+    let all = arrow::compute::concat_batches(&schema, &batches).unwrap();
+    let mut writer = arrow::ipc::writer::StreamWriter::try_new(Vec::new(), &schema).unwrap();
+    writer.write(&all).unwrap();
+    writer.into_inner().unwrap()
+}

@@ -3,15 +3,19 @@
 
 //! A position in the tokens of one statement, and the errors that point at it.
 
+use std::sync::Arc;
+
 use datafusion::common::{DataFusionError, Diagnostic, Result, Span};
 use sqlparser::dialect::GenericDialect;
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
 use super::nearest::nearest;
+use super::place::{Written, byte_at, pointer};
 
 /// The tokens of a statement without white space, and how far they are read.
 #[derive(Debug, Clone)]
 pub(super) struct Cursor {
+    text: Arc<str>,
     tokens: Vec<TokenWithSpan>,
     index: usize,
     end: Location,
@@ -29,6 +33,7 @@ impl Cursor {
             .collect();
         let end = tokens.last()?.span.end;
         Some(Self {
+            text: text.into(),
             tokens,
             index: 0,
             end,
@@ -169,6 +174,64 @@ impl Cursor {
         }
     }
 
+    /// `(key 'value', …)`, each key once.
+    pub(super) fn tags(&mut self) -> Result<Vec<(String, String)>> {
+        let tags = self.list(|cursor| {
+            let at = cursor.location();
+            let key = cursor.key("the name of a tag", true)?;
+            Ok((at, key, cursor.string("the value of the tag in quotes")?))
+        })?;
+        for (index, (at, key, _)) in tags.iter().enumerate() {
+            if tags.iter().take(index).any(|(_, other, _)| other == key) {
+                return self.fail_at(*at, &format!("tag {key} is given twice; keep one"));
+            }
+        }
+        Ok(tags
+            .into_iter()
+            .map(|(_, key, value)| (key, value))
+            .collect())
+    }
+
+    /// `(item, …)`, also `()`.
+    pub(super) fn list_or_none<T>(
+        &mut self,
+        item: impl Fn(&mut Self) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        if *self.peek(0) == Token::LParen && *self.peek(1) == Token::RParen {
+            self.skip(2);
+            return Ok(Vec::new());
+        }
+        self.list(item)
+    }
+
+    /// `(…)` as it is written, without the parentheses around it.
+    pub(super) fn parenthesized(&mut self) -> Result<String> {
+        let open = self.location();
+        self.expect_token(&Token::LParen)?;
+        let start = byte_at(&self.text, self.location());
+        let mut depth = 1;
+        loop {
+            match self.peek(0) {
+                Token::LParen => depth += 1,
+                Token::RParen => depth -= 1,
+                Token::EOF => return self.fail_at(open, "this '(' has no ')'"),
+                _ => {}
+            }
+            if depth == 0 {
+                break;
+            }
+            self.index += 1;
+        }
+        let end = byte_at(&self.text, self.location());
+        self.index += 1;
+        Ok(self
+            .text
+            .get(start..end)
+            .unwrap_or_default()
+            .trim()
+            .to_owned())
+    }
+
     /// `(item, …)`, with at least one item.
     pub(super) fn list<T>(&mut self, item: impl Fn(&mut Self) -> Result<T>) -> Result<Vec<T>> {
         self.expect_token(&Token::LParen)?;
@@ -211,6 +274,26 @@ impl Cursor {
         self.fail(&format!("expected {what}, found {found}{hint}"))
     }
 
+    /// What is read, for later errors.
+    pub(super) fn written(&self) -> Written {
+        Written::new(Arc::clone(&self.text))
+    }
+
+    /// Where a name or a string stands.
+    pub(super) fn mentions(&self, name: &str) -> impl Iterator<Item = Location> {
+        self.tokens
+            .iter()
+            .filter(move |token| match &token.token {
+                Token::Word(word) if word.quote_style.is_none() => {
+                    word.value.eq_ignore_ascii_case(name)
+                }
+                Token::Word(word) => word.value == name,
+                Token::SingleQuotedString(text) => text == name,
+                _ => false,
+            })
+            .map(|token| token.span.start)
+    }
+
     /// An error that points here.
     pub(super) fn fail<T>(&self, message: &str) -> Result<T> {
         self.fail_at(self.location(), message)
@@ -225,7 +308,12 @@ impl Cursor {
 
     /// An error that points at a place read before.
     pub(super) fn fail_at<T>(&self, at: Location, message: &str) -> Result<T> {
-        let message = format!("line {}, column {}: {message}", at.line, at.column);
+        let message = format!(
+            "line {}, column {}: {message}{}",
+            at.line,
+            at.column,
+            pointer(&self.text, at)
+        );
         let span = Span::try_from_sqlparser_span(sqlparser::tokenizer::Span::new(at, at));
         let diagnostic = Diagnostic::new_error(message.clone(), span);
         Err(DataFusionError::Plan(message).with_diagnostic(diagnostic))

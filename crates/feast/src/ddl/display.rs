@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::{
     CreateCatalog, CreateEntity, CreateFeatureService, CreateFeatureView, CreateMode, Describe,
-    Drop, Explain, Properties, ServiceItem, Show, ShowCreate, SourceClause, Statement,
-    sql_type_name,
+    Drop, Explain, FeatureColumn, Properties, ServiceItem, Show, ShowCreate, SourceClause,
+    Statement, sql_type_name,
 };
 
 /// Words that open a clause somewhere, which a name needs quotes for.
@@ -106,6 +106,7 @@ impl Display for Statement {
             Statement::CreateEntity(statement) => statement.fmt(f),
             Statement::CreateFeatureView(statement) => statement.fmt(f),
             Statement::CreateFeatureService(statement) => statement.fmt(f),
+            Statement::Alter(statement) => statement.fmt(f),
             Statement::Drop(Drop {
                 kind,
                 if_exists,
@@ -127,6 +128,7 @@ impl Display for Statement {
             Statement::ShowCreate(ShowCreate { kind, name }) => {
                 write!(f, "SHOW CREATE {} {}", kind.sql(), quoted_name(name))
             }
+            Statement::Materialize(statement) => statement.fmt(f),
             Statement::Explain(statement) => statement.fmt(f),
         }
     }
@@ -185,6 +187,9 @@ impl Display for SourceClause {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             SourceClause::Path(path) => f.write_str(&quoted_string(path)),
+            // The last line may be a comment, which a parenthesis behind it would be a part of.
+            SourceClause::Query(text) if text.contains("--") => write!(f, "({text}\n)"),
+            SourceClause::Query(text) => write!(f, "({text})"),
             SourceClause::Table(table) => {
                 let parts = [table.catalog(), table.schema(), Some(table.table())];
                 let parts: Vec<String> = parts.into_iter().flatten().map(quoted_name).collect();
@@ -197,29 +202,17 @@ impl Display for SourceClause {
 impl Display for CreateFeatureView {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         create(f, "FEATURE VIEW", self.mode, &self.name)?;
-        if !self.entities.is_empty() {
-            write!(f, "\n  ENTITIES ({})", names(&self.entities))?;
+        if let Some(entities) = &self.entities {
+            write!(f, "\n  ENTITIES ({})", names(entities))?;
         }
         if let Some(features) = &self.features {
-            let features = list(features, |feature| {
-                let column = quoted_name(&feature.name);
-                let value_type = sql_type_name(feature.value_type);
-                let comment = feature
-                    .comment
-                    .as_deref()
-                    .map_or_else(String::new, |comment| {
-                        format!(" COMMENT {}", quoted_string(comment))
-                    });
-                format!("{column} {value_type}{comment}")
-            });
+            let features = list(features, ToString::to_string);
             write!(f, "\n  FEATURES ({features})")?;
         }
-        write!(
-            f,
-            "\n  FROM {} TIMESTAMP {}",
-            self.source,
-            quoted_name(&self.timestamp)
-        )?;
+        write!(f, "\n  FROM {}", self.source)?;
+        if let Some(timestamp) = &self.timestamp {
+            write!(f, " TIMESTAMP {}", quoted_name(timestamp))?;
+        }
         if let Some(created) = &self.created {
             write!(f, " CREATED TIMESTAMP {}", quoted_name(created))?;
         }
@@ -241,6 +234,17 @@ impl Display for CreateFeatureView {
             "\n  OFFLINE ONLY"
         })?;
         self.properties.fmt(f)
+    }
+}
+
+impl Display for FeatureColumn {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (name, value_type) = (quoted_name(&self.name), sql_type_name(self.value_type));
+        write!(f, "{name} {value_type}")?;
+        match &self.comment {
+            Some(comment) => write!(f, " COMMENT {}", quoted_string(comment)),
+            None => Ok(()),
+        }
     }
 }
 

@@ -33,6 +33,7 @@ pub(super) fn parse(cursor: &mut Cursor, mode: CreateMode) -> Result<Statement> 
         name,
         join_key,
         properties,
+        written: cursor.written(),
     }))
 }
 

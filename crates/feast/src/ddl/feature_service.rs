@@ -35,10 +35,12 @@ pub(super) fn parse(cursor: &mut Cursor, mode: CreateMode) -> Result<Statement> 
         name,
         items,
         properties,
+        written: cursor.written(),
     }))
 }
 
-fn item(cursor: &mut Cursor) -> Result<ServiceItem> {
+/// `view [(feature, …)] [AS alias] [ON (key = column, …)]`
+pub(super) fn item(cursor: &mut Cursor) -> Result<ServiceItem> {
     let view = cursor.name("the name of a feature view")?;
     let features = match cursor.peek(0) {
         Token::LParen => Some(cursor.list(|cursor| cursor.name("the name of a feature"))?),

@@ -61,32 +61,34 @@ pub(super) fn parse(cursor: &mut Cursor, mode: CreateMode) -> Result<Statement> 
         }
     }
     let Some(source) = clauses.source else {
-        return cursor.expected("FROM table or FROM 'path.parquet'", &[]);
-    };
-    let Some(timestamp) = clauses.timestamp else {
-        return cursor.expected("TIMESTAMP column", &[]);
+        return cursor.expected("FROM table, FROM 'path.parquet' or FROM (SELECT …)", &[]);
     };
     cursor.finish(&[])?;
+    let stated = clauses.timestamp.is_some();
     Ok(Statement::CreateFeatureView(CreateFeatureView {
         mode,
         name,
-        entities: clauses.entities.unwrap_or_default(),
+        // With the event time stated, no list of entities and an empty one are the same.
+        entities: clauses
+            .entities
+            .filter(|names| !stated || !names.is_empty()),
         features: clauses.features,
         source,
-        timestamp,
+        timestamp: clauses.timestamp,
         created: clauses.created,
         tie_break: clauses.tie_break.unwrap_or_default(),
         field_mapping: clauses.field_mapping.unwrap_or_default(),
         ttl: clauses.ttl.filter(|ttl| !ttl.is_zero()),
         online: clauses.online.unwrap_or(true),
         properties: clauses.properties.finish(),
+        written: cursor.written(),
     }))
 }
 
 impl Clauses {
     fn columns(&mut self, cursor: &mut Cursor, at: Location) -> Result<bool> {
         if cursor.eat("ENTITIES") {
-            let names = cursor.list(|cursor| cursor.name("the name of an entity"))?;
+            let names = cursor.list_or_none(|cursor| cursor.name("the name of an entity"))?;
             cursor.once(&mut self.entities, "ENTITIES", at, names)?;
         } else if cursor.eat("FEATURES") {
             let features = cursor.list(feature)?;
@@ -135,7 +137,8 @@ impl Clauses {
     }
 }
 
-fn feature(cursor: &mut Cursor) -> Result<FeatureColumn> {
+/// `name type [COMMENT '…']`
+pub(super) fn feature(cursor: &mut Cursor) -> Result<FeatureColumn> {
     let name = cursor.name("the name of a feature")?;
     let value_type = types::parse(cursor)?;
     let comment = match cursor.eat("COMMENT") {
@@ -159,7 +162,12 @@ fn source(cursor: &mut Cursor) -> Result<SourceClause> {
         }
         return Ok(SourceClause::Path(path));
     }
-    let mut parts = vec![cursor.name("a table or the path of a Parquet file in quotes")?];
+    if *cursor.peek(0) == Token::LParen {
+        return query(cursor).map(SourceClause::Query);
+    }
+    let mut parts = vec![
+        cursor.name("a table, the path of a Parquet file in quotes or a query in parentheses")?,
+    ];
     while cursor.eat_token(&Token::Period) {
         parts.push(cursor.name("the next part of the table's name")?);
     }
@@ -181,9 +189,21 @@ fn source(cursor: &mut Cursor) -> Result<SourceClause> {
     Ok(SourceClause::Table(table))
 }
 
+/// `(SELECT …)`
+fn query(cursor: &mut Cursor) -> Result<String> {
+    const BEGINNINGS: [&str; 3] = ["SELECT", "WITH", "VALUES"];
+    let begins = BEGINNINGS.iter().any(|word| cursor.at(1, word));
+    if !begins && *cursor.peek(1) != Token::LParen {
+        cursor.skip(1);
+        return cursor.expected(&alternatives(BEGINNINGS[0], &BEGINNINGS[1..]), &BEGINNINGS);
+    }
+    cursor.parenthesized()
+}
+
 const UNITS: [&str; 6] = ["WEEK", "DAY", "HOUR", "MINUTE", "SECOND", "MILLISECOND"];
 
-fn ttl(cursor: &mut Cursor) -> Result<Duration> {
+/// `INTERVAL '…'`
+pub(super) fn ttl(cursor: &mut Cursor) -> Result<Duration> {
     cursor.expect("INTERVAL")?;
     let at = cursor.location();
     let mut text = match cursor.peek(0) {

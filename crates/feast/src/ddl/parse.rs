@@ -10,7 +10,7 @@ use super::explain_clause::ExplainClause;
 use super::nearest::nearest;
 use super::{
     CreateMode, Describe, Drop, Explain, ObjectKind, Properties, Show, ShowCreate, ShowKind,
-    Statement, catalog, entity, feature_service, feature_view,
+    Statement, alter, catalog, entity, feature_service, feature_view, materialize,
 };
 
 /// Reads one statement. `None`: it is not one of ours, DataFusion should have it.
@@ -40,20 +40,19 @@ fn statement(cursor: &mut Cursor) -> Result<Option<Statement>> {
         "SHOW" => show(cursor),
         "DESCRIBE" | "DESC" => describe(cursor),
         "ALTER" => {
-            for kind in ObjectKind::ALL {
-                if cursor.at(1, kind.sql()) {
-                    return unsupported(cursor, &format!("ALTER {}", kind.sql()));
-                }
-            }
-            Ok(None)
+            let Some(kind) = ours(cursor, 1)? else {
+                return Ok(None);
+            };
+            cursor.skip(1);
+            cursor.expect(kind.sql())?;
+            alter::parse(cursor, kind).map(Some)
         }
-        "MATERIALIZE" => unsupported(cursor, "MATERIALIZE"),
+        "MATERIALIZE" => {
+            cursor.skip(1);
+            materialize::parse(cursor).map(|it| Some(Statement::Materialize(it)))
+        }
         _ => Ok(None),
     }
-}
-
-fn unsupported<T>(cursor: &Cursor, statement: &str) -> Result<T> {
-    cursor.fail(&format!("{statement} is not supported by this version"))
 }
 
 fn create(cursor: &mut Cursor) -> Result<Option<Statement>> {
@@ -232,20 +231,7 @@ impl PropertyClauses {
             let text = cursor.string("a text in quotes after OWNER")?;
             cursor.once(&mut self.owner, "OWNER", at, text)?;
         } else if cursor.eat("TAGS") {
-            let tags = cursor.list(|cursor| {
-                let at = cursor.location();
-                let key = cursor.key("the name of a tag", true)?;
-                Ok((at, key, cursor.string("the value of the tag in quotes")?))
-            })?;
-            for (index, (at, key, _)) in tags.iter().enumerate() {
-                if tags.iter().take(index).any(|(_, other, _)| other == key) {
-                    return cursor.fail_at(*at, &format!("tag {key} is given twice; keep one"));
-                }
-            }
-            let tags = tags
-                .into_iter()
-                .map(|(_, key, value)| (key, value))
-                .collect();
+            let tags = cursor.tags()?;
             cursor.once(&mut self.tags, "TAGS", at, tags)?;
         } else {
             return Ok(false);

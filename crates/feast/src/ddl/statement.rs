@@ -10,6 +10,8 @@ use std::time::Duration;
 use datafusion::sql::TableReference;
 use feast_registry::ValueType;
 
+use super::{Alter, Materialize, Written};
+
 /// A statement of ours.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Statement {
@@ -21,6 +23,8 @@ pub(crate) enum Statement {
     CreateFeatureView(CreateFeatureView),
     /// `CREATE FEATURE SERVICE`
     CreateFeatureService(CreateFeatureService),
+    /// `ALTER {ENTITY|FEATURE VIEW|FEATURE SERVICE}`
+    Alter(Alter),
     /// `DROP {ENTITY|FEATURE VIEW|FEATURE SERVICE}`
     Drop(Drop),
     /// `SHOW {ENTITIES|FEATURE VIEWS|FEATURE SERVICES|DATA SOURCES}`
@@ -29,6 +33,8 @@ pub(crate) enum Statement {
     Describe(Describe),
     /// `SHOW CREATE {ENTITY|FEATURE VIEW|FEATURE SERVICE}`
     ShowCreate(ShowCreate),
+    /// `MATERIALIZE`
+    Materialize(Materialize),
     /// `EXPLAIN` in front of one of the others
     Explain(Explain),
 }
@@ -162,6 +168,8 @@ pub(crate) struct CreateEntity {
     pub(crate) join_key: Option<JoinKey>,
     /// Comment, owner, tags.
     pub(crate) properties: Properties,
+    /// Where it was read from.
+    pub(crate) written: Written,
 }
 
 /// `JOIN KEY (column [type])`
@@ -191,6 +199,8 @@ pub(crate) enum SourceClause {
     Table(TableReference),
     /// A Parquet file, a directory of them or a glob.
     Path(String),
+    /// A query, without the parentheses around it.
+    Query(String),
 }
 
 /// `CREATE FEATURE VIEW`
@@ -200,14 +210,15 @@ pub(crate) struct CreateFeatureView {
     pub(crate) mode: CreateMode,
     /// Its name.
     pub(crate) name: String,
-    /// The entities it describes; none makes a view without keys.
-    pub(crate) entities: Vec<String>,
+    /// The entities it describes; an empty list makes a view without keys. Left out, so does
+    /// `None`, unless the event time is left out too: then they are taken from the source.
+    pub(crate) entities: Option<Vec<String>>,
     /// Its features; `None` takes them from the source.
     pub(crate) features: Option<Vec<FeatureColumn>>,
     /// Where the rows are.
     pub(crate) source: SourceClause,
-    /// The column with the event time.
-    pub(crate) timestamp: String,
+    /// The column with the event time; `None` takes it, and the created time, from the source.
+    pub(crate) timestamp: Option<String>,
     /// The column with the time at which the row was written.
     pub(crate) created: Option<String>,
     /// The columns that decide between rows of one key with equal times.
@@ -220,6 +231,8 @@ pub(crate) struct CreateFeatureView {
     pub(crate) online: bool,
     /// Comment, owner, tags.
     pub(crate) properties: Properties,
+    /// Where it was read from.
+    pub(crate) written: Written,
 }
 
 /// `CREATE FEATURE SERVICE`
@@ -233,6 +246,8 @@ pub(crate) struct CreateFeatureService {
     pub(crate) items: Vec<ServiceItem>,
     /// Comment, owner, tags.
     pub(crate) properties: Properties,
+    /// Where it was read from.
+    pub(crate) written: Written,
 }
 
 /// `view [(feature, …)] [AS alias] [ON (view_key = entity_column, …)]`

@@ -62,6 +62,18 @@ fn statements_round_trip() {
         "CREATE FEATURE VIEW v TIMESTAMP ts FROM t ONLINE TTL INTERVAL '90' MINUTES",
         "CREATE FEATURE SERVICE s AS (v)",
         "CREATE OR REPLACE FEATURE SERVICE \"S\" AS (v (a, b) AS x ON (k = origin, \"K\" = j), w AS y, z (q)) COMMENT 'c'",
+        "CREATE FEATURE VIEW v FROM t",
+        "CREATE FEATURE VIEW v ENTITIES () FROM t",
+        "CREATE FEATURE VIEW v ENTITIES () FROM t TIMESTAMP ts",
+        "CREATE FEATURE VIEW v FROM (SELECT ')' AS \")\", f(a, (b)) FROM t -- all )\n WHERE a > 1 -- rest\n) TIMESTAMP ts",
+        "CREATE FEATURE VIEW v FROM (with x as (select 1) select * from x) TIMESTAMP ts TTL INTERVAL 1 DAY",
+        "ALTER FEATURE VIEW v ADD FEATURE a BIGINT COMMENT 'x', DROP b, ALTER FEATURE c TYPE BIGINT[]",
+        "ALTER FEATURE VIEW IF EXISTS \"V\" ADD (a INT, \"B\" TEXT) DROP FEATURES (c, \"D\") ALTER FEATURE e COMMENT ''",
+        "ALTER FEATURE VIEW v SET TTL INTERVAL '7 days', UNSET TTL, SET ONLINE, SET OFFLINE ONLY",
+        "ALTER FEATURE VIEW v TTL INTERVAL 0 SECONDS ONLINE COMMENT '' OWNER 'o' TAGS (a 'b')",
+        "ALTER ENTITY e SET TAGS (a 'b', \"C d\" 'it''s') UNSET TAGS (x, y.z), UNSET COMMENT, UNSET OWNER;",
+        "ALTER FEATURE SERVICE s ADD (v (a) AS x ON (k = j), w), DROP (y, \"Z\"), SET OWNER 'o'",
+        "EXPLAIN ALTER ENTITY e SET OWNER 'o'",
         "DROP ENTITY driver",
         "DROP FEATURE VIEW IF EXISTS v;",
         "DROP FEATURE SERVICE \"S\"",
@@ -135,11 +147,16 @@ fn errors_point_and_suggest() {
         ),
         (
             "CREATE FEATURE VIEW v\n  TIMESTAMP ts",
-            "line 2, column 15: expected FROM table or FROM 'path.parquet', found end of statement",
+            "line 2, column 15: expected FROM table, FROM 'path.parquet' or FROM (SELECT …), found \
+             end of statement",
         ),
         (
-            "CREATE FEATURE VIEW v FROM t",
-            "line 1, column 29: expected TIMESTAMP column, found end of statement",
+            "CREATE FEATURE VIEW v FROM (a, b)",
+            "line 1, column 29: expected SELECT, WITH or VALUES, found a",
+        ),
+        (
+            "CREATE FEATURE VIEW v FROM (SELECT f(1)",
+            "line 1, column 28: this '(' has no ')'",
         ),
         (
             "CREATE FEATURE VIEW v FROM t TIMESTAMP a TIMESTAMP b",
@@ -203,11 +220,38 @@ fn errors_point_and_suggest() {
         ),
         (
             "ALTER FEATURE VIEW v SET TTL 1",
-            "line 1, column 1: ALTER FEATURE VIEW is not supported by this version",
+            "line 1, column 30: expected INTERVAL, found 1",
         ),
         (
-            "MATERIALIZE FEATURE VIEW v",
-            "line 1, column 1: MATERIALIZE is not supported by this version",
+            "ALTER FEATURE VIEW v",
+            "line 1, column 21: expected ADD, DROP, ALTER FEATURE, SET or UNSET, found end of \
+             statement",
+        ),
+        (
+            "ALTER FEATURE VIEW v SET ONLIN",
+            "line 1, column 26: expected TTL, ONLINE, OFFLINE ONLY, TAGS, COMMENT or OWNER, found \
+             ONLIN; did you mean ONLINE?",
+        ),
+        (
+            "ALTER ENTITY e ADD FEATURE a INT",
+            "line 1, column 16: expected SET or UNSET, found ADD",
+        ),
+        (
+            "ALTER ENTITY e SET TTL INTERVAL '1 day'",
+            "line 1, column 20: expected TAGS, COMMENT or OWNER, found TTL",
+        ),
+        (
+            "ALTER FEATURE VIEW v ALTER FEATURE a BIGINT",
+            "line 1, column 38: expected TYPE or COMMENT, found BIGINT",
+        ),
+        (
+            "ALTER FEATURE SERVICE s UNSET TAGS (a),",
+            "line 1, column 40: expected ADD, DROP, SET or UNSET, found end of statement",
+        ),
+        (
+            "ALTER FEATURE VEIW v SET ONLINE",
+            "line 1, column 7: expected ENTITY, FEATURE VIEW or FEATURE SERVICE, found FEATURE \
+             VEIW; did you mean FEATURE VIEW?",
         ),
         (
             "DROP ENTITY e CASCADE",
@@ -215,11 +259,21 @@ fn errors_point_and_suggest() {
         ),
     ];
     for (text, message) in cases {
+        let told = error(text);
+        let (first, place) = told.split_once('\n').unwrap();
+        assert_eq!(first, format!("Error during planning: {message}"), "{text}");
+        // The caret below the line stands where the message says.
+        let lines: Vec<&str> = place.lines().collect();
+        let numbers: Vec<usize> = message
+            .split([' ', ',', ':'])
+            .filter_map(|word| word.parse().ok())
+            .collect();
         assert_eq!(
-            error(text),
-            format!("Error during planning: {message}"),
-            "{text}"
+            lines[0].trim_start(),
+            text.lines().nth(numbers[0] - 1).unwrap().trim_start()
         );
+        assert_eq!(lines[1].trim_start(), "^");
+        assert_eq!(lines[1].len(), 2 + numbers[1], "{told}");
     }
 }
 
@@ -232,6 +286,85 @@ fn a_broken_statement_never_panics() {
         let _ = parse(&text[..end]);
         let _ = parse(&text[end..]);
     }
+}
+
+/// Bytes of statements changed, cut, doubled and swapped, from a seed for each statement: an answer
+/// or an error, and what is an answer prints as something that reads back.
+#[test]
+fn mutated_statements_never_panic() {
+    let corpus = include_str!("tests/corpus.sql");
+    let statements: Vec<&str> = corpus
+        .split(";\n")
+        .filter(|text| !text.is_empty())
+        .collect();
+    assert!(statements.len() > 30);
+    let mut read = 0;
+    for (index, statement) in statements.iter().enumerate() {
+        for round in 0..200_u64 {
+            let seed = index as u64 * 1_000 + round;
+            let text = mutated(statement, &statements, seed);
+            if let Ok(Some(statement)) = parse(&text) {
+                read += 1;
+                let printed = statement.to_string();
+                let again =
+                    parse(&printed).unwrap_or_else(|e| panic!("seed {seed}: {printed}: {e}"));
+                assert_eq!(again, Some(statement), "seed {seed}: {text}");
+            }
+        }
+    }
+    assert!(read > 100, "{read} mutations are statements");
+}
+
+/// One to three changes of a text.
+fn mutated(text: &str, others: &[&str], seed: u64) -> String {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut next = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below.max(1) as u64) as usize
+    };
+    let mut letters: Vec<char> = text.chars().collect();
+    const ODD: [char; 16] = [
+        '\'',
+        '"',
+        '(',
+        ')',
+        ',',
+        '.',
+        ';',
+        '\0',
+        '\u{1F600}',
+        'ß',
+        '-',
+        '$',
+        '[',
+        '<',
+        '\n',
+        '9',
+    ];
+    for _ in 0..=next(3) {
+        let at = next(letters.len());
+        match next(5) {
+            0 => letters.insert(at, ODD[next(ODD.len())]),
+            1 => {
+                let end = (at + 1 + next(6)).min(letters.len());
+                letters.drain(at..end);
+            }
+            2 => letters.truncate(at.max(1)),
+            3 => {
+                let other: Vec<char> = others[next(others.len())].chars().collect();
+                let from = next(other.len());
+                let piece = other[from..].iter().take(1 + next(20)).copied();
+                letters.splice(at..at, piece.collect::<Vec<_>>());
+            }
+            _ => letters[at] = ODD[next(ODD.len())],
+        }
+        if letters.is_empty() {
+            break;
+        }
+    }
+    letters.into_iter().collect()
 }
 
 #[test]

@@ -11,7 +11,7 @@ use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 
 use super::PitJoinTable;
-use crate::ops::pit_join::{PitJoinRequest, entries, pit_join};
+use crate::ops::pit_join::{Call, PitJoinRequest, entries, pit_join};
 use crate::session::{FeastScope, is_path, wait};
 
 /// `feast_pit_join(entities, features, options)`.
@@ -42,7 +42,7 @@ impl TableFunctionImpl for PitJoinFunction {
         };
         let features = literal("features", features)?;
         let options = read_options(&literal("options", options)?)?;
-        let request = PitJoinRequest::try_new(&features, &options)?;
+        let request = PitJoinRequest::try_new(Call::PitJoin, &features, &options)?;
         let join = wait(async {
             let entities = entity_plan(&self.scope, entities).await?;
             pit_join(&self.scope, entities, &request).await
@@ -67,7 +67,8 @@ fn literal(name: &str, argument: &Expr) -> Result<ScalarValue> {
     }
 }
 
-async fn entity_plan(scope: &FeastScope, entities: &Expr) -> Result<LogicalPlan> {
+/// The rows of an argument: a table, a query, or what a string names.
+pub(super) async fn entity_plan(scope: &FeastScope, entities: &Expr) -> Result<LogicalPlan> {
     match entities {
         Expr::Column(column) => {
             let table = match &column.relation {

@@ -15,11 +15,13 @@ use datafusion::sql::sqlparser::ast::{self, ObjectName, TableFactor, TableFuncti
 use super::PIT_JOIN;
 use super::arguments::{Argument, arguments, folded, literal};
 use super::name_entities::is_function;
+use super::online::{ONLINE_LOOKUP, plan_online_lookup, plan_push};
 use super::pit_join_function::{named_entities, read_options, scan};
+use super::retrieval::plan_retrieval;
 use super::time_travel::plan_version;
 use crate::ddl::did_you_mean;
-use crate::ops::pit_join::{OPTIONS, PitJoinRequest, pit_join};
-use crate::ops::{FunctionSignature, function_signatures};
+use crate::ops::pit_join::{Call, PitJoinRequest, pit_join};
+use crate::ops::{FunctionSignature, Push, function_signatures};
 use crate::session::{FeastScope, wait};
 
 /// Plans `feast_…(…)` with arguments by name or position; `feast_pit_join` becomes a node of the plan around it.
@@ -38,6 +40,7 @@ impl FeastRelationPlanner {
         call: &TableFunctionArgs,
         context: &mut dyn RelationPlannerContext,
     ) -> Result<LogicalPlan> {
+        let options_of_join = Call::PitJoin.options();
         let mut values: [Option<ast::Expr>; 2] = [None, None];
         let mut options: Vec<(String, ScalarValue)> = Vec::new();
         for (at, Argument { name, value }) in
@@ -48,12 +51,12 @@ impl FeastRelationPlanner {
                 (Some(name), _) => name,
                 (None, 0) => "entities".to_owned(),
                 (None, 1) => "features".to_owned(),
-                (None, at) => match OPTIONS.get(at - 2) {
+                (None, at) => match options_of_join.get(at - 2) {
                     Some(option) => (*option).to_owned(),
                     None => {
                         return plan_err!(
                             "feast_pit_join takes at most {} arguments",
-                            OPTIONS.len() + 2
+                            options_of_join.len() + 2
                         );
                     }
                 },
@@ -85,7 +88,7 @@ impl FeastRelationPlanner {
             );
         };
         let features = literal(PIT_JOIN, "features", features, self.scope.now(), context)?;
-        let request = PitJoinRequest::try_new(&features, &options)?;
+        let request = PitJoinRequest::try_new(Call::PitJoin, &features, &options)?;
         let entities = self.plan_entities(entities, context)?;
         let join = wait(pit_join(&self.scope, entities, &request))?;
         Ok(LogicalPlan::Extension(Extension {
@@ -93,7 +96,12 @@ impl FeastRelationPlanner {
         }))
     }
 
-    fn plan_entities(
+    pub(super) fn scope(&self) -> &FeastScope {
+        &self.scope
+    }
+
+    /// The rows of an argument: a query, a table, or what a string names.
+    pub(super) fn plan_entities(
         &self,
         entities: ast::Expr,
         context: &mut dyn RelationPlannerContext,
@@ -235,8 +243,21 @@ fn plan_query(
     }
 }
 
+/// Whether it is the join or a retrieval, whose columns have no relation of their own.
+fn takes_features(name: &ObjectName) -> bool {
+    is_function(name, PIT_JOIN)
+        || Call::RETRIEVALS
+            .iter()
+            .any(|call| is_function(name, call.name()))
+}
+
+/// The name of a function as a relation's.
+fn function_name(name: &ObjectName) -> TableReference {
+    TableReference::bare(name.to_string().to_ascii_lowercase())
+}
+
 /// `{}`: no options. DataFusion knows no struct without fields.
-fn is_empty_struct(value: &ast::Expr) -> bool {
+pub(super) fn is_empty_struct(value: &ast::Expr) -> bool {
     matches!(value, ast::Expr::Dictionary(fields) if fields.is_empty())
 }
 
@@ -263,8 +284,19 @@ impl RelationPlanner for FeastRelationPlanner {
         else {
             return Ok(RelationPlanning::Original(Box::new(relation)));
         };
+        let retrieval = Call::RETRIEVALS
+            .into_iter()
+            .find(|retrieval| is_function(name, retrieval.name()));
+        let mut pushes = Push::ALL.into_iter();
+        let push = pushes.find(|push| is_function(name, push.name()));
         let plan = if is_function(name, PIT_JOIN) {
             self.plan_pit_join(call, context)?
+        } else if is_function(name, ONLINE_LOOKUP) {
+            plan_online_lookup(self, call, context)?
+        } else if let Some(push) = push {
+            plan_push(self, push, call, context)?
+        } else if let Some(retrieval) = retrieval {
+            plan_retrieval(&self.scope, retrieval, call, context)?
         } else if let Some(signature) = function_signatures()
             .iter()
             .find(|s| is_function(name, s.name))
@@ -284,6 +316,13 @@ impl RelationPlanner for FeastRelationPlanner {
             );
         }
         let alias = alias.clone();
+        // Without a name a column could not be told from one of another call in the same statement.
+        let plan = match alias.is_none() && takes_features(name) {
+            true => LogicalPlanBuilder::from(plan)
+                .alias(function_name(name))?
+                .build()?,
+            false => plan,
+        };
         Ok(RelationPlanning::Planned(Box::new(PlannedRelation {
             plan,
             alias,

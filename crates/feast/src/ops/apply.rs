@@ -9,12 +9,11 @@
 
 use arrow::array::RecordBatch;
 use datafusion::common::{DataFusionError, Result};
-use feast_registry::{ErrorKind, Timestamp};
+use feast_registry::ErrorKind;
 
 use super::apply_json;
-use super::change::{Change, Definition, outcome_rows};
+use super::change::{Definition, make, make_in, outcome_rows, prepare};
 use super::error::fail;
-use super::now;
 use crate::ddl::{self, Statement};
 use crate::session::FeastScope;
 use crate::statement::split_statements;
@@ -42,21 +41,13 @@ pub(super) async fn apply(scope: &FeastScope, apply: &Apply) -> Result<RecordBat
     // Entities first, then views, then services: each may name what came before.
     definitions.sort_by_key(|definition| definition.kind() as u8);
     refuse_twice(&definitions)?;
-    let mut changes = Vec::with_capacity(definitions.len());
-    for definition in definitions {
-        changes.push(Change::prepare(scope, definition.replacing()).await?);
-    }
-    let (project, now): (&str, Timestamp) = (scope.project(), now(scope));
-    let make = |registry: &mut feast_registry::Registry| {
-        changes
-            .iter()
-            .map(|change| change.make(registry, project, now))
-            .collect::<Result<Vec<_>>>()
-    };
+    let definitions = definitions.into_iter().map(Definition::replacing).collect();
+    let changes = prepare(scope, definitions).await?;
     let outcomes = if apply.dry_run {
-        make(&mut (*scope.registry().read()?).clone())?
+        let mut tried = (*scope.registry().read()?).clone();
+        make_in(&mut tried, scope, &changes)?
     } else {
-        scope.registry().update(make)?
+        make(scope, &changes)?
     };
     outcome_rows(&outcomes)
 }

@@ -11,7 +11,7 @@
 //!  "feature_services": [{"name": "ranking", "views": [{"view": "driver_stats"}]}]}
 //! ```
 //!
-//! Every object may have `comment`, `owner`, `tags`. A view may have `path` instead of `source`, and
+//! Every object may have `comment`, `owner`, `tags`. A view may have `path` or `query` instead of `source`, and
 //! `created_timestamp`, `tie_break`, `field_mapping`, `online`; a service's view may have `features`, `alias`,
 //! `on` (view key to entity column).
 
@@ -26,7 +26,7 @@ use super::change::Definition;
 use super::error::fail;
 use crate::ddl::{
     CreateEntity, CreateFeatureService, CreateFeatureView, CreateMode, FeatureColumn, JoinKey,
-    Properties, ServiceItem, SourceClause, parse_ttl, type_from_text,
+    Properties, ServiceItem, SourceClause, Written, parse_ttl, type_from_text,
 };
 
 #[derive(Debug, Deserialize)]
@@ -66,12 +66,12 @@ struct Feature {
 #[serde(deny_unknown_fields)]
 struct FeatureView {
     name: String,
-    #[serde(default)]
-    entities: Vec<String>,
+    entities: Option<Vec<String>>,
     features: Option<Vec<Feature>>,
     source: Option<String>,
     path: Option<String>,
-    timestamp: String,
+    query: Option<String>,
+    timestamp: Option<String>,
     created_timestamp: Option<String>,
     #[serde(default)]
     tie_break: Vec<String>,
@@ -136,7 +136,7 @@ fn invalid(what: &str, message: &str) -> DataFusionError {
 
 fn value_type(what: &str, text: &str) -> Result<feast_registry::ValueType> {
     type_from_text(text).map_err(|error| match error.find_root() {
-        DataFusionError::Plan(message) => invalid(what, message),
+        DataFusionError::Plan(message) => invalid(what, message.lines().next().unwrap_or(message)),
         other => invalid(what, &other.strip_backtrace()),
     })
 }
@@ -167,6 +167,7 @@ impl Entity {
             name: self.name,
             join_key: Some(JoinKey { column, value_type }),
             properties: properties(self.comment, self.owner, self.tags),
+            written: Written::default(),
         })
     }
 }
@@ -174,13 +175,14 @@ impl Entity {
 impl FeatureView {
     fn into_statement(self) -> Result<CreateFeatureView> {
         let what = format!("feature view {}", self.name);
-        let source = match (self.source, self.path) {
-            (Some(table), None) => SourceClause::Table(TableReference::parse_str(&table)),
-            (None, Some(path)) => SourceClause::Path(path),
+        let source = match (self.source, self.path, self.query) {
+            (Some(table), None, None) => SourceClause::Table(TableReference::parse_str(&table)),
+            (None, Some(path), None) => SourceClause::Path(path),
+            (None, None, Some(query)) => SourceClause::Query(query.trim().to_owned()),
             _ => {
                 return Err(invalid(
                     &what,
-                    "give either source, a table's name, or path",
+                    "give one of source, a table's name, path and query",
                 ));
             }
         };
@@ -201,7 +203,10 @@ impl FeatureView {
         let ttl = self.ttl.map(|text| parse_ttl(&text)).transpose();
         Ok(CreateFeatureView {
             mode: CreateMode::New,
-            entities: self.entities,
+            entities: match self.timestamp {
+                Some(_) => self.entities.filter(|names| !names.is_empty()),
+                None => self.entities,
+            },
             features: features.transpose()?,
             source,
             timestamp: self.timestamp,
@@ -213,6 +218,7 @@ impl FeatureView {
                 .filter(|ttl| !ttl.is_zero()),
             online: self.online.unwrap_or(true),
             properties: properties(self.comment, self.owner, self.tags),
+            written: Written::default(),
             name: self.name,
         })
     }
@@ -231,6 +237,7 @@ impl FeatureService {
             name: self.name,
             items: self.views.into_iter().map(item).collect(),
             properties: properties(self.comment, self.owner, self.tags),
+            written: Written::default(),
         }
     }
 }

@@ -7,15 +7,20 @@ use std::sync::LazyLock;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use datafusion::common::Result;
-use feast_registry::{Registry, Timestamp};
+use datafusion::common::{DataFusionError, Result};
+use feast_iceberg::SnapshotSelector;
+use feast_registry::{ErrorKind, Registry, Timestamp};
 
 use super::columns::ColumnType::{OptionalText, Text};
 use super::columns::{optional_texts, schema, texts};
-use super::error::{already_exists, from_registry};
+use super::error::{already_exists, fail, from_registry, pointing};
+use super::record::replace_or_keep;
 use super::view_source::{self, FoundSource};
-use super::{entity, feature_service, feature_view};
-use crate::ddl::{CreateEntity, CreateFeatureService, CreateFeatureView, CreateMode, ObjectKind};
+use super::{entity, feature_service, feature_view, now};
+use crate::ddl::{
+    CreateEntity, CreateFeatureService, CreateFeatureView, CreateMode, ObjectKind, SourceClause,
+    Written,
+};
 use crate::session::FeastScope;
 
 static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
@@ -52,6 +57,28 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
+    /// What recording an object came to: `differences` from the one that was there, and what the
+    /// definition left to be found out.
+    pub(super) fn of(
+        kind: ObjectKind,
+        name: &str,
+        differences: Option<Vec<String>>,
+        inferred: Option<String>,
+    ) -> Self {
+        let (action, changed) = match differences {
+            None => (Action::Create, None),
+            Some(list) if list.is_empty() => {
+                return Self::new(kind, name, Action::Unchanged, String::new());
+            }
+            Some(list) => (
+                Action::Update,
+                Some(format!("changed: {}", list.join(", "))),
+            ),
+        };
+        let detail: Vec<String> = changed.into_iter().chain(inferred).collect();
+        Self::new(kind, name, action, detail.join("; "))
+    }
+
     pub(super) fn new(kind: impl ToString, name: &str, action: Action, detail: String) -> Self {
         Self {
             kind: kind.to_string(),
@@ -125,22 +152,34 @@ impl Definition {
         self
     }
 
+    fn written(&self) -> &Written {
+        match self {
+            Self::Entity(statement) => &statement.written,
+            Self::FeatureView(statement) => &statement.written,
+            Self::FeatureService(statement) => &statement.written,
+        }
+    }
+
+    /// The error with its place in the definition's text.
+    fn pointing(&self, error: DataFusionError) -> DataFusionError {
+        pointing(error, self.written(), self.name())
+    }
+
     fn exists(&self, registry: &Registry, project: &str) -> Result<bool> {
         let name = self.name();
-        Ok(match self {
-            Self::Entity(_) => registry
-                .entity(project, name)
-                .map_err(from_registry)?
-                .is_some(),
-            Self::FeatureView(_) => registry
-                .feature_view(project, name)
-                .map_err(from_registry)?
-                .is_some(),
+        let exists = match self {
+            Self::Entity(_) => registry.entity(project, name).map(|it| it.is_some()),
+            Self::FeatureView(_) => registry.feature_view(project, name).map(|it| it.is_some()),
             Self::FeatureService(_) => registry
                 .feature_service(project, name)
-                .map_err(from_registry)?
-                .is_some(),
-        })
+                .map(|it| it.is_some()),
+        };
+        exists.map_err(from_registry)
+    }
+
+    /// Whether its rows come from a query, which may read other views.
+    fn is_over_query(&self) -> bool {
+        matches!(self, Self::FeatureView(view) if matches!(view.source, SourceClause::Query(_)))
     }
 }
 
@@ -151,9 +190,70 @@ pub(super) struct Change {
     source: Option<FoundSource>,
 }
 
+/// Looks up the sources of definitions and checks that all of them can be made, one after the other.
+pub(super) async fn prepare(
+    scope: &FeastScope,
+    definitions: Vec<Definition>,
+) -> Result<Vec<Change>> {
+    let (project, now) = (scope.project(), now(scope));
+    let mut staged = (*scope.registry().read()?).clone();
+    let mut changes = Vec::with_capacity(definitions.len());
+    let over_query = definitions.iter().any(Definition::is_over_query);
+    for definition in definitions {
+        // A query may read views that are defined before it.
+        let change = if definition.is_over_query() {
+            Change::prepare(&scope.with_registry(&staged)?, definition).await?
+        } else {
+            Change::prepare(scope, definition).await?
+        };
+        if over_query {
+            change.make(&mut staged, project, now)?;
+        }
+        changes.push(change);
+    }
+    if over_query {
+        refuse_recursion(&scope.with_registry(&staged)?, &changes).await?;
+    }
+    Ok(changes)
+}
+
+/// Makes all changes in the session's registry, or none.
+pub(super) fn make(scope: &FeastScope, changes: &[Change]) -> Result<Vec<Outcome>> {
+    scope
+        .registry()
+        .update(|registry| make_in(registry, scope, changes))
+}
+
+/// Makes the changes in a registry.
+pub(super) fn make_in(
+    registry: &mut Registry,
+    scope: &FeastScope,
+    changes: &[Change],
+) -> Result<Vec<Outcome>> {
+    let (project, now) = (scope.project(), now(scope));
+    changes
+        .iter()
+        .map(|change| change.make(registry, project, now))
+        .collect()
+}
+
+/// Plans each query once among the definitions as they would be: one that reads its own view fails.
+async fn refuse_recursion(scope: &FeastScope, changes: &[Change]) -> Result<()> {
+    let registry = scope.registry().read()?;
+    for change in changes.iter().filter(|it| it.definition.is_over_query()) {
+        let name = change.definition.name();
+        let view = registry.feature_view(scope.project(), name);
+        if let Some(view) = view.map_err(from_registry)? {
+            let source = scope.source_table(&view.source, SnapshotSelector::Current);
+            source.await?;
+        }
+    }
+    Ok(())
+}
+
 impl Change {
     /// Looks up the source of a view, unless the view is there and is to be left alone.
-    pub(super) async fn prepare(scope: &FeastScope, definition: Definition) -> Result<Self> {
+    async fn prepare(scope: &FeastScope, definition: Definition) -> Result<Self> {
         let source = match &definition {
             Definition::FeatureView(statement) => {
                 let registry = scope.registry().read()?;
@@ -163,7 +263,10 @@ impl Change {
                         return Err(already_exists(definition.kind(), definition.name()));
                     }
                     CreateMode::IfNotExists if exists => None,
-                    _ => Some(view_source::find(scope, statement).await?),
+                    _ => {
+                        let found = view_source::find(scope, statement).await;
+                        Some(found.map_err(|error| no_source(error, statement))?)
+                    }
                 }
             }
             _ => None,
@@ -188,83 +291,55 @@ impl Change {
             }
             _ => {}
         }
-        let differences = self.put(registry, project, now)?;
-        let Some(differences) = differences else {
-            return Ok(Outcome::new(kind, name, Action::Create, String::new()));
-        };
-        if differences.is_empty() {
-            return Ok(Outcome::new(kind, name, Action::Unchanged, String::new()));
-        }
-        let detail = format!("changed: {}", differences.join(", "));
-        Ok(Outcome::new(kind, name, Action::Update, detail))
+        let made = self.put(registry, project, now);
+        let (differences, inferred) = made.map_err(|error| self.definition.pointing(error))?;
+        Ok(Outcome::of(kind, name, differences, inferred))
     }
 
-    /// Writes the object unless it is there as defined; what differs from the one that was there.
+    /// Records the object; what differs from the one that was there, and what was inferred.
     fn put(
         &self,
         registry: &mut Registry,
         project: &str,
         now: Timestamp,
-    ) -> Result<Option<Vec<&'static str>>> {
+    ) -> Result<(Option<Vec<String>>, Option<String>)> {
+        let mut inferred = None;
         let differences = match (&self.definition, &self.source) {
             (Definition::Entity(statement), _) => {
-                let old = registry
-                    .entity(project, &statement.name)
-                    .map_err(from_registry)?;
                 let new = entity::define(registry, project, statement)?;
-                let differences = old.map(|old| entity::differences(&old, &new));
-                if is_new(&differences) {
-                    registry
-                        .put_entity(project, &new, now)
-                        .map_err(from_registry)?;
-                }
-                differences
+                replace_or_keep(registry, project, now, &new)?
             }
             (Definition::FeatureView(statement), Some(found)) => {
-                let old = registry
-                    .feature_view(project, &statement.name)
-                    .map_err(from_registry)?;
-                let new = feature_view::define(registry, project, statement, found)?;
-                let differences = old.map(|old| feature_view::differences(&old, &new));
-                if is_new(&differences) {
-                    registry
-                        .put_feature_view(project, &new, now)
-                        .map_err(from_registry)?;
-                }
-                differences
+                let defined = feature_view::define(registry, project, statement, found)?;
+                inferred = defined.inferred;
+                replace_or_keep(registry, project, now, &defined.view)?
             }
             // It was there to be left alone when its source was not looked up, and is gone since.
-            (Definition::FeatureView(statement), None) => {
-                let name = &statement.name;
+            (Definition::FeatureView(_), None) => {
+                let name = self.definition.name();
                 let message = format!("feature view {name} was dropped meanwhile; try again");
-                return Err(super::error::fail(
-                    feast_registry::ErrorKind::Conflict,
-                    message,
-                ));
+                return Err(fail(ErrorKind::Conflict, message));
             }
             (Definition::FeatureService(statement), _) => {
-                let name = &statement.name;
-                let old = registry
-                    .feature_service(project, name)
-                    .map_err(from_registry)?;
                 let new = feature_service::define(registry, project, statement)?;
-                let differences = old.map(|old| feature_service::differences(&old, &new));
-                if is_new(&differences) {
-                    registry
-                        .put_feature_service(project, &new, now)
-                        .map_err(from_registry)?;
-                }
-                differences
+                replace_or_keep(registry, project, now, &new)?
             }
         };
-        if is_new(&differences) {
-            registry.touch(now).map_err(from_registry)?;
-        }
-        Ok(differences)
+        Ok((differences, inferred))
     }
 }
 
-/// Whether there is something to write: no object was there, or another one.
-fn is_new(differences: &Option<Vec<&'static str>>) -> bool {
-    differences.as_ref().is_none_or(|list| !list.is_empty())
+/// The error about a source that is not there, with its place in the definition's text.
+fn no_source(error: DataFusionError, statement: &CreateFeatureView) -> DataFusionError {
+    let name = match &statement.source {
+        SourceClause::Table(table) => table.table(),
+        SourceClause::Path(path) => path,
+        SourceClause::Query(_) => return error,
+    };
+    match (error, statement.written.place_of(name, &statement.name)) {
+        (DataFusionError::Plan(message), Some((before, behind))) => {
+            DataFusionError::Plan(format!("{before}{message}{behind}"))
+        }
+        (error, _) => error,
+    }
 }

@@ -7,6 +7,7 @@ use datafusion::common::Result;
 use feast_registry::{Entity, ErrorKind, Registry, ValueType};
 
 use super::error::{fail, from_registry};
+use super::record::differing;
 use super::value_types::{KEY_TYPES, declared_key_class};
 use crate::ddl::{CreateEntity, sql_type_name};
 
@@ -92,17 +93,12 @@ fn keeps_its_views(registry: &Registry, project: &str, entity: &Entity) -> Resul
 }
 
 /// The parts in which two definitions differ.
-pub(super) fn differences(old: &Entity, new: &Entity) -> Vec<&'static str> {
-    let parts = [
+pub(super) fn differences(old: &Entity, new: &Entity) -> Vec<String> {
+    differing([
         ("join key", old.join_key != new.join_key),
         ("type", old.value_type != new.value_type),
         ("comment", old.description != new.description),
         ("owner", old.owner != new.owner),
         ("tags", old.tags != new.tags),
-    ];
-    parts
-        .into_iter()
-        .filter(|(_, differs)| *differs)
-        .map(|(part, _)| part)
-        .collect()
+    ])
 }

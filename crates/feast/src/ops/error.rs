@@ -8,7 +8,7 @@ use datafusion::common::DataFusionError;
 use feast_registry::{Error, ErrorKind};
 
 use super::RegistryObject;
-use crate::ddl::{ObjectKind, suggestion};
+use crate::ddl::{ObjectKind, Written, suggestion};
 
 /// An error of that kind.
 pub(crate) fn fail(kind: ErrorKind, message: impl Into<String>) -> DataFusionError {
@@ -31,10 +31,35 @@ pub(crate) fn not_found<O: RegistryObject>(
         .map(|object| object.name().to_owned())
         .collect();
     let hint = suggestion(name, &names, kind.plural());
-    fail(
+    about(
+        name,
         ErrorKind::NotFound,
         format!("{kind} {name} does not exist; {hint}"),
     )
+}
+
+/// An error of that kind about a name in a definition.
+pub(crate) fn about(name: &str, kind: ErrorKind, message: impl Into<String>) -> DataFusionError {
+    from_registry(Error::new(kind, message).about(name))
+}
+
+/// The error with the place in the definition's text where what it is about stands.
+pub(crate) fn pointing(error: DataFusionError, written: &Written, object: &str) -> DataFusionError {
+    match error {
+        DataFusionError::External(error) => match error.downcast::<Error>() {
+            Ok(error) => {
+                let place = error
+                    .subject()
+                    .and_then(|name| written.place_of(name, object));
+                from_registry(match place {
+                    Some((before, behind)) => error.between(before, behind),
+                    None => *error,
+                })
+            }
+            Err(error) => DataFusionError::External(error),
+        },
+        other => other,
+    }
 }
 
 /// An error about a name that is already there.

@@ -10,8 +10,9 @@ use feast_registry::{
     ErrorKind, FeatureService, FeatureView, FeatureViewProjection, Field, Registry,
 };
 
-use super::error::{fail, from_registry, not_found};
+use super::error::{about, fail, from_registry, not_found};
 use super::objects::find;
+use super::record::differing;
 use crate::ddl::{CreateFeatureService, ObjectKind, ServiceItem, suggestion};
 
 /// The feature service that the statement describes, checked against the registry.
@@ -75,7 +76,7 @@ fn features(service: &str, view: &FeatureView, item: &ServiceItem) -> Result<Vec
                 "feature service {service}: feature view {} has no feature {name}; {hint}",
                 view.name
             );
-            return Err(fail(ErrorKind::NotFound, message));
+            return Err(about(name, ErrorKind::NotFound, message));
         };
         if fields.iter().any(|other| other.name == *name) {
             let message = format!("feature {name} of {} is named twice; keep one", view.name);
@@ -119,16 +120,11 @@ fn invalid(service: &str, message: &str) -> datafusion::common::DataFusionError 
 }
 
 /// The parts in which two definitions differ.
-pub(super) fn differences(old: &FeatureService, new: &FeatureService) -> Vec<&'static str> {
-    let parts = [
+pub(super) fn differences(old: &FeatureService, new: &FeatureService) -> Vec<String> {
+    differing([
         ("features", old.projections != new.projections),
         ("comment", old.description != new.description),
         ("owner", old.owner != new.owner),
         ("tags", old.tags != new.tags),
-    ];
-    parts
-        .into_iter()
-        .filter(|(_, differs)| *differs)
-        .map(|(part, _)| part)
-        .collect()
+    ])
 }

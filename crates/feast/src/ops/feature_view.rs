@@ -3,6 +3,8 @@
 
 //! Defining feature views: the definition is checked against the source's columns.
 
+use std::time::Duration;
+
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
 use feast_registry::{
@@ -11,23 +13,36 @@ use feast_registry::{
 };
 
 use super::error::{fail, from_registry, not_found};
-use super::objects::{find, location};
+use super::objects::{find, place};
+use super::record::differing;
 use super::source_columns::{SourceColumns, described};
 use super::value_types::{KEY_TYPES, accepts, feast_type, key_accepts, key_class};
 use super::view_source::FoundSource;
-use crate::ddl::{CreateFeatureView, FeatureColumn, ObjectKind, sql_type_name};
+use super::{infer, show_create};
+use crate::ddl::{
+    CreateFeatureView, FeatureColumn, ObjectKind, quoted_name, sql_type_name, ttl_text,
+};
+
+/// A feature view, and what its statement left to be found out.
+#[derive(Debug)]
+pub(super) struct Defined {
+    pub(super) view: FeatureView,
+    pub(super) inferred: Option<String>,
+}
 
 /// The feature view that the statement describes, checked against the registry and its source.
 pub(super) fn define(
     registry: &Registry,
     project: &str,
-    statement: &CreateFeatureView,
+    stated: &CreateFeatureView,
     found: &FoundSource,
-) -> Result<FeatureView> {
-    let source = location(&found.source.source);
-    let mapping = &statement.field_mapping;
-    let columns = SourceColumns::new(&statement.name, &source, &found.schema, mapping)?;
-    columns.time("event time", &statement.timestamp)?;
+) -> Result<Defined> {
+    let source = place(&found.source.source);
+    let mapping = &stated.field_mapping;
+    let columns = SourceColumns::new(&stated.name, &source, &found.schema, mapping)?;
+    let statement = &infer::complete(registry, project, stated, &columns)?;
+    let timestamp = statement.timestamp.clone().unwrap_or_default();
+    columns.time("event time", &timestamp)?;
     if let Some(created) = &statement.created {
         columns.time("created time", created)?;
     }
@@ -36,7 +51,11 @@ pub(super) fn define(
     }
     let entities = entities(registry, project, statement)?;
     let mut view = FeatureView::new(&statement.name, found.source.clone());
-    view.entities.clone_from(&statement.entities);
+    view.source.timestamp_field = timestamp;
+    view.source
+        .created_timestamp_column
+        .clone_from(&statement.created);
+    view.entities = statement.entities.clone().unwrap_or_default();
     view.entity_columns = entities
         .iter()
         .map(|entity| key(&columns, entity))
@@ -45,13 +64,10 @@ pub(super) fn define(
         Some(features) => declared(&columns, statement, &entities, features)?,
         None => inferred(&columns, statement, &entities)?,
     };
-    view.ttl = match statement
-        .ttl
-        .map(|ttl| (i64::try_from(ttl.as_secs()), ttl.subsec_nanos()))
-    {
+    view.ttl = match statement.ttl.map(ttl) {
+        Some(None) => return columns.invalid("the TTL is too long; leave it out"),
+        Some(ttl) => ttl,
         None => None,
-        Some((Ok(seconds), nanos)) => Some(Ttl::new(seconds, i32::try_from(nanos).unwrap_or(0))),
-        Some((Err(_), _)) => return columns.invalid("the TTL is too long; leave it out"),
     };
     view.online = statement.online;
     view.tie_break.clone_from(&statement.tie_break);
@@ -60,7 +76,14 @@ pub(super) fn define(
     view.tags.clone_from(&statement.properties.tags);
     view.source.name = source_name(registry, project, &view)?;
     keep_what_is_not_stated(registry, project, &mut view)?;
-    Ok(view)
+    let inferred = infer::told(stated, &view);
+    Ok(Defined { view, inferred })
+}
+
+/// A duration as the registry keeps it; `None` when it is too long for that.
+pub(super) fn ttl(ttl: Duration) -> Option<Ttl> {
+    let seconds = i64::try_from(ttl.as_secs()).ok()?;
+    Some(Ttl::new(seconds, i32::try_from(ttl.subsec_nanos()).ok()?))
 }
 
 /// Takes over what the statement has no words for from the view and the source that are there.
@@ -98,7 +121,7 @@ fn entities(
 ) -> Result<Vec<Entity>> {
     let known = registry.entities(project).map_err(from_registry)?;
     let mut entities: Vec<Entity> = Vec::new();
-    for name in &statement.entities {
+    for name in statement.entities.iter().flatten() {
         let Some(entity) = find(&known, name) else {
             return Err(not_found(ObjectKind::Entity, name, &known));
         };
@@ -155,7 +178,7 @@ fn key(columns: &SourceColumns, entity: &Entity) -> Result<Field> {
 fn role(statement: &CreateFeatureView, entities: &[Entity], name: &str) -> Option<&'static str> {
     if entities.iter().any(|entity| entity.join_key == name) {
         Some("a join key")
-    } else if statement.timestamp == name {
+    } else if statement.timestamp.as_deref() == Some(name) {
         Some("the event time")
     } else if statement.created.as_deref() == Some(name) {
         Some("the created time")
@@ -174,30 +197,38 @@ fn declared(
     for feature in features {
         let name = &feature.name;
         if let Some(role) = role(statement, entities, name) {
-            return columns.invalid(&format!("{name} is {role}; leave it out of FEATURES"));
+            return columns
+                .invalid_about(name, &format!("{name} is {role}; leave it out of FEATURES"));
         }
         if fields.iter().any(|field| field.name == *name) {
             return columns.invalid(&format!("feature {name} is named twice; keep one"));
         }
-        let data_type = columns.get("feature", name)?;
-        if !accepts(feature.value_type, data_type) {
-            return columns.invalid(&format!(
-                "feature {name} is declared {}, but column {name} of {} is {}; {}",
-                sql_type_name(feature.value_type),
-                columns.source(),
-                described(data_type),
-                remedy(data_type)
-            ));
-        }
-        let value_type = match feature.value_type {
-            ValueType::Unknown => feast_type(data_type).unwrap_or_default(),
-            declared => declared,
-        };
-        let mut field = Field::new(name, value_type);
-        field.description = feature.comment.clone().unwrap_or_default();
-        fields.push(field);
+        fields.push(feature_field(columns, feature)?);
     }
     Ok(fields)
+}
+
+/// A feature as declared, checked against the column that it names.
+pub(super) fn feature_field(columns: &SourceColumns, feature: &FeatureColumn) -> Result<Field> {
+    let name = &feature.name;
+    let data_type = columns.get("feature", name)?;
+    if !accepts(feature.value_type, data_type) {
+        let message = format!(
+            "feature {name} is declared {}, but column {name} of {} is {}; {}",
+            sql_type_name(feature.value_type),
+            columns.source(),
+            described(data_type),
+            remedy(data_type)
+        );
+        return columns.invalid_about(name, &message);
+    }
+    let value_type = match feature.value_type {
+        ValueType::Unknown => feast_type(data_type).unwrap_or_default(),
+        declared => declared,
+    };
+    let mut field = Field::new(name, value_type);
+    field.description = feature.comment.clone().unwrap_or_default();
+    Ok(field)
 }
 
 fn remedy(data_type: &DataType) -> String {
@@ -274,13 +305,13 @@ fn same(source: &DataSource, view: &FeatureView) -> bool {
 }
 
 /// The parts in which two definitions differ.
-pub(super) fn differences(old: &FeatureView, new: &FeatureView) -> Vec<&'static str> {
+pub(super) fn differences(old: &FeatureView, new: &FeatureView) -> Vec<String> {
     let (from, to) = (&old.source, &new.source);
-    let parts = [
+    differing([
         ("kind", old.kind != new.kind),
         ("entities", old.entities != new.entities),
         ("join keys", old.entity_columns != new.entity_columns),
-        ("features", old.features != new.features),
+        (&features_changed(old, new), old.features != new.features),
         ("source", !same_place(&from.source, &to.source)),
         ("event time", from.timestamp_field != to.timestamp_field),
         (
@@ -289,17 +320,50 @@ pub(super) fn differences(old: &FeatureView, new: &FeatureView) -> Vec<&'static 
         ),
         ("tie break", old.tie_break != new.tie_break),
         ("field mapping", from.field_mapping != to.field_mapping),
-        ("ttl", old.ttl != new.ttl),
+        (&ttl_changed(old, new), old.ttl != new.ttl),
         ("online", old.online != new.online),
         ("comment", old.description != new.description),
         ("owner", old.owner != new.owner),
         ("tags", old.tags != new.tags),
-    ];
-    parts
-        .into_iter()
-        .filter(|(_, differs)| *differs)
-        .map(|(part, _)| part)
-        .collect()
+    ])
+}
+
+/// `features (+ new, - gone, ~ changed)`; only the order differs where nothing is named.
+fn features_changed(old: &FeatureView, new: &FeatureView) -> String {
+    let added = new
+        .features
+        .iter()
+        .filter(|it| old.feature(&it.name).is_none());
+    let gone = old
+        .features
+        .iter()
+        .filter(|it| new.feature(&it.name).is_none());
+    let other = new
+        .features
+        .iter()
+        .filter(|it| old.feature(&it.name).is_some_and(|old| old != *it));
+    let named = |sign: char| move |field: &Field| format!("{sign} {}", quoted_name(&field.name));
+    let changes: Vec<String> = added
+        .map(named('+'))
+        .chain(gone.map(named('-')))
+        .chain(other.map(named('~')))
+        .collect();
+    if changes.is_empty() {
+        return "features (their order)".to_owned();
+    }
+    format!("features ({})", changes.join(", "))
+}
+
+fn ttl_changed(old: &FeatureView, new: &FeatureView) -> String {
+    format!("ttl ({} to {})", ttl_told(old.ttl), ttl_told(new.ttl))
+}
+
+/// A TTL in words.
+pub(super) fn ttl_told(ttl: Option<Ttl>) -> String {
+    match ttl.and_then(show_create::duration) {
+        Some(ttl) => ttl_text(ttl),
+        None => "no limit".to_owned(),
+    }
 }
 
 /// Whether two sources record the same place. The registry leaves secrets out of what it records.

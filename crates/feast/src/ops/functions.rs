@@ -8,175 +8,27 @@
 //! dry run must never become the real thing. The relation planner of our own sessions puts named
 //! arguments in their places and fills in the defaults before it calls.
 
-use std::fmt::{self, Display, Formatter};
+use std::fmt::Display;
 use std::sync::Arc;
 
+use arrow::array::Array;
 use datafusion::catalog::{TableFunction, TableFunctionImpl, TableProvider};
 use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::logical_expr::Expr;
 
 use super::iceberg_scan::{IcebergScan, iceberg_scan};
 use super::lower::registry_list;
+use super::materialize::{self, Materialize, MaterializeWhat};
 use super::pit_join::entries;
-use super::{Apply, BoundOperation, List, OpTableProvider, Operation};
+use super::signatures::{FunctionSignature, Verb, function_signatures};
+use super::verify_parity::VerifyParity;
+use super::{
+    Apply, BoundOperation, Effect, ExportPython, List, OpTableProvider, Operation, Register,
+};
 use crate::ddl::{self, ObjectKind, alternatives};
 use crate::session::{FeastScope, wait};
 
-/// A parameter of a table function.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Parameter {
-    /// The name, for `name => value`.
-    pub(crate) name: &'static str,
-    left_out: LeftOut,
-}
-
-/// What it means to leave an argument out.
-#[derive(Debug, Clone, Copy)]
-enum LeftOut {
-    Refused,
-    False,
-    Null,
-}
-
-impl Parameter {
-    /// What it is when it is left out; `None` when it must be given.
-    pub(crate) fn default(&self) -> Option<ScalarValue> {
-        match self.left_out {
-            LeftOut::Refused => None,
-            LeftOut::False => Some(ScalarValue::Boolean(Some(false))),
-            LeftOut::Null => Some(ScalarValue::Null),
-        }
-    }
-}
-
-const fn required(name: &'static str) -> Parameter {
-    Parameter {
-        name,
-        left_out: LeftOut::Refused,
-    }
-}
-
-const fn flag(name: &'static str) -> Parameter {
-    Parameter {
-        name,
-        left_out: LeftOut::False,
-    }
-}
-
-const fn optional(name: &'static str) -> Parameter {
-    Parameter {
-        name,
-        left_out: LeftOut::Null,
-    }
-}
-
-/// A table function's name and parameters.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct FunctionSignature {
-    /// The name.
-    pub(crate) name: &'static str,
-    /// The parameters, in order.
-    pub(crate) parameters: &'static [Parameter],
-    verb: Verb,
-}
-
-impl Display for FunctionSignature {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let parameters = self
-            .parameters
-            .iter()
-            .map(|parameter| match parameter.left_out {
-                LeftOut::Refused => parameter.name.to_owned(),
-                LeftOut::False => format!("{} => false", parameter.name),
-                LeftOut::Null => format!("{} => NULL", parameter.name),
-            });
-        write!(
-            f,
-            "{}({})",
-            self.name,
-            parameters.collect::<Vec<_>>().join(", ")
-        )
-    }
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Verb {
-    Apply,
-    CreateCatalog,
-    Drop,
-    Describe,
-    ShowCreate,
-    List(List),
-    IcebergScan,
-}
-
-const fn signature(
-    name: &'static str,
-    verb: Verb,
-    parameters: &'static [Parameter],
-) -> FunctionSignature {
-    FunctionSignature {
-        name,
-        parameters,
-        verb,
-    }
-}
-
-const SIGNATURES: &[FunctionSignature] = &[
-    signature(
-        "feast_apply",
-        Verb::Apply,
-        &[required("definitions"), flag("dry_run")],
-    ),
-    signature(
-        "feast_create_catalog",
-        Verb::CreateCatalog,
-        &[required("name"), required("options"), flag("if_not_exists")],
-    ),
-    signature(
-        "feast_drop",
-        Verb::Drop,
-        &[required("kind"), required("name"), flag("if_exists")],
-    ),
-    signature(
-        "feast_describe",
-        Verb::Describe,
-        &[required("kind"), required("name")],
-    ),
-    signature(
-        "feast_show_create",
-        Verb::ShowCreate,
-        &[required("kind"), required("name")],
-    ),
-    signature("feast_entities", Verb::List(List::Entities), &[]),
-    signature("feast_feature_views", Verb::List(List::FeatureViews), &[]),
-    signature("feast_features", Verb::List(List::Features), &[]),
-    signature(
-        "feast_feature_services",
-        Verb::List(List::FeatureServices),
-        &[],
-    ),
-    signature("feast_data_sources", Verb::List(List::DataSources), &[]),
-    signature(
-        "iceberg_scan",
-        Verb::IcebergScan,
-        &[
-            required("location"),
-            optional("snapshot_id"),
-            optional("ref"),
-            optional("as_of"),
-            flag("allow_moved_paths"),
-            flag("path"),
-        ],
-    ),
-];
-
-/// The functions of this module.
-pub(crate) fn function_signatures() -> &'static [FunctionSignature] {
-    SIGNATURES
-}
-
-/// The functions of this module, bound to a scope.
+/// The functions, bound to a scope.
 pub(crate) fn table_functions(scope: &FeastScope) -> Vec<TableFunction> {
     let function = |signature: &FunctionSignature| {
         let function = OpFunction {
@@ -185,7 +37,7 @@ pub(crate) fn table_functions(scope: &FeastScope) -> Vec<TableFunction> {
         };
         TableFunction::new(signature.name.to_owned(), Arc::new(function))
     };
-    SIGNATURES.iter().map(function).collect()
+    function_signatures().iter().map(function).collect()
 }
 
 #[derive(Debug)]
@@ -206,7 +58,7 @@ impl TableFunctionImpl for OpFunction {
                 arguments.len()
             );
         }
-        let effect = match self.meaning(arguments)? {
+        let effect: Arc<dyn Effect> = match self.meaning(arguments)? {
             Meaning::Operation(operation) => Arc::new(BoundOperation {
                 operation,
                 scope: self.scope.clone(),
@@ -214,6 +66,9 @@ impl TableFunctionImpl for OpFunction {
             }),
             Meaning::List(list) => registry_list(&self.scope, list, None),
             Meaning::IcebergScan(scan) => return wait(iceberg_scan(&self.scope, &scan)),
+            Meaning::Parity(view, sample) => {
+                Arc::new(wait(VerifyParity::try_new(&self.scope, &view, sample))?)
+            }
         };
         Ok(Arc::new(OpTableProvider::new(effect)))
     }
@@ -224,6 +79,7 @@ enum Meaning {
     Operation(Operation),
     List(List),
     IcebergScan(IcebergScan),
+    Parity(String, Option<usize>),
 }
 
 impl OpFunction {
@@ -249,6 +105,25 @@ impl OpFunction {
                 options: self.options(arguments, 1)?,
                 if_not_exists: self.flag(arguments, 2)?,
             }),
+            Verb::Register => Operation::Register(Register {
+                name: self.text(arguments, 0)?,
+                source_table: self.text(arguments, 1)?,
+                entities: self.texts(arguments, 2)?,
+                features: self.texts(arguments, 3)?,
+                timestamp_field: self.optional_text(arguments, 4)?,
+                online: self.flag(arguments, 5)?,
+            }),
+            Verb::Materialize => Operation::Materialize(self.materialize(arguments)?),
+            Verb::VerifyParity => {
+                let sample = self.count(arguments, 1)?;
+                return Ok(Meaning::Parity(self.text(arguments, 0)?, sample));
+            }
+            Verb::Validate => Operation::Validate,
+            Verb::ValueTypes => Operation::ValueTypes,
+            Verb::ExportPython => Operation::ExportPython(ExportPython {
+                directory: self.optional_text(arguments, 0)?,
+            }),
+            Verb::Alter => Operation::Alter(self.alter(arguments)?),
             Verb::Drop => Operation::Drop(ddl::Drop {
                 kind: self.kind(arguments, 0)?,
                 name: self.text(arguments, 1)?,
@@ -263,6 +138,30 @@ impl OpFunction {
                 name: self.text(arguments, 1)?,
             }),
         }))
+    }
+
+    fn materialize(&self, arguments: &[Expr]) -> Result<Materialize> {
+        let what = match self.value(arguments, 0)?.try_as_str() {
+            Some(Some(name)) => MaterializeWhat::Named(name.to_owned()),
+            _ => match self.texts(arguments, 0)? {
+                Some(names) if !names.is_empty() => MaterializeWhat::Views(names),
+                _ => return self.refuse(0, "views such as ['a', 'b'], or a service", "none"),
+            },
+        };
+        let (start, end) = (self.value(arguments, 1)?, self.value(arguments, 2)?);
+        let mode = self.optional_text(arguments, 3)?;
+        let mode = materialize::mode(start, end, mode.as_deref())?;
+        Ok(Materialize { what, mode })
+    }
+
+    /// A number above 0; NULL is none.
+    fn count(&self, arguments: &[Expr], at: usize) -> Result<Option<usize>> {
+        let value = self.value(arguments, at)?;
+        match value.cast_to(&arrow::datatypes::DataType::Int64) {
+            _ if value.is_null() => Ok(None),
+            Ok(ScalarValue::Int64(Some(number))) if number > 0 => Ok(usize::try_from(number).ok()),
+            _ => self.refuse(at, "a whole number above 0", value),
+        }
     }
 
     fn value<'a>(&self, arguments: &'a [Expr], at: usize) -> Result<&'a ScalarValue> {
@@ -293,6 +192,52 @@ impl OpFunction {
         match value.try_as_str() {
             Some(Some(text)) => Ok(text.to_owned()),
             _ => self.refuse(at, "a string", value),
+        }
+    }
+
+    fn optional_text(&self, arguments: &[Expr], at: usize) -> Result<Option<String>> {
+        if self.value(arguments, at)?.is_null() {
+            return Ok(None);
+        }
+        self.text(arguments, at).map(Some)
+    }
+
+    /// A list of names; NULL is none given.
+    fn texts(&self, arguments: &[Expr], at: usize) -> Result<Option<Vec<String>>> {
+        const EXPECTED: &str = "a list of names such as ['a', 'b']";
+        let value = self.value(arguments, at)?;
+        let items = match value {
+            value if value.is_null() => return Ok(None),
+            ScalarValue::List(list) => list.value(0),
+            ScalarValue::LargeList(list) => list.value(0),
+            ScalarValue::FixedSizeList(list) => list.value(0),
+            other => return self.refuse(at, EXPECTED, other),
+        };
+        let mut names = Vec::with_capacity(items.len());
+        for index in 0..items.len() {
+            let item = ScalarValue::try_from_array(&items, index)?;
+            match item.try_as_str() {
+                Some(Some(name)) => names.push(name.to_owned()),
+                _ => return self.refuse(at, EXPECTED, format!("{item} in the list")),
+            }
+        }
+        Ok(Some(names))
+    }
+
+    /// The statement that the arguments stand for.
+    fn alter(&self, arguments: &[Expr]) -> Result<ddl::Alter> {
+        let (kind, name) = (self.kind(arguments, 0)?, self.text(arguments, 1)?);
+        let actions = self.text(arguments, 2)?;
+        let condition = if self.flag(arguments, 3)? {
+            "IF EXISTS "
+        } else {
+            ""
+        };
+        let quoted = name.replace('"', "\"\"");
+        let text = format!("ALTER {} {condition}\"{quoted}\" {actions}", kind.sql());
+        match ddl::parse(&text)? {
+            Some(ddl::Statement::Alter(statement)) => Ok(statement),
+            _ => self.refuse(2, "actions such as 'SET ONLINE'", actions),
         }
     }
 

@@ -55,7 +55,7 @@
 //! | column | type | meaning |
 //! |---|---|---|
 //! | name | varchar | Feast's name of it |
-//! | kind | varchar | `iceberg`, `file`, `table`, or a kind that is only kept |
+//! | kind | varchar | `iceberg`, `file`, `table`, `query`, `spark`, or a kind that is only kept |
 //! | source | varchar | as in `feature_views` |
 //! | timestamp_field, created_timestamp_column | varchar | as in `feature_views` |
 //! | field_mapping | map | source column to the name it has in views |

@@ -10,6 +10,7 @@ use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{ExplainOption, LogicalPlan, LogicalPlanBuilder};
 
 use super::list::List;
+use super::materialize::Materialize;
 use super::operation::{BoundOperation, Operation, RegistryList};
 use super::provider::{Effect, OpTableProvider};
 use crate::ddl::{Explain, ExplainClause, Statement};
@@ -20,11 +21,17 @@ pub(crate) fn lower(statement: Statement, scope: &FeastScope) -> Result<LogicalP
     let (operation, silent) = match statement {
         Statement::CreateCatalog(it) => (Operation::CreateCatalog(it), true),
         Statement::CreateEntity(it) => (Operation::CreateEntity(it), true),
-        Statement::CreateFeatureView(it) => (Operation::CreateFeatureView(Box::new(it)), true),
+        Statement::CreateFeatureView(it) => {
+            // Where keys and times are left to be found out, what was found is the result.
+            let silent = it.timestamp.is_some();
+            (Operation::CreateFeatureView(Box::new(it)), silent)
+        }
         Statement::CreateFeatureService(it) => (Operation::CreateFeatureService(it), true),
+        Statement::Alter(it) => (Operation::Alter(it), true),
         Statement::Drop(it) => (Operation::Drop(it), true),
         Statement::Describe(it) => (Operation::Describe(it), false),
         Statement::ShowCreate(it) => (Operation::ShowCreate(it), false),
+        Statement::Materialize(it) => (Operation::Materialize(Materialize::try_new(it)?), false),
         Statement::Show(it) => {
             let list = List::from(it.kind);
             return plan(list.name(), registry_list(scope, list, it.like));

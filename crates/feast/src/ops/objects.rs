@@ -35,9 +35,18 @@ pub(crate) fn location(source: &Source) -> String {
     match source_clause(source) {
         Some(clause) => clause.to_string(),
         None => match source {
+            Source::Spark(spark) => spark.table.clone(),
             Source::Other { name, .. } => name.clone(),
             _ => String::new(),
         },
+    }
+}
+
+/// How messages call the place where a source's rows are.
+pub(crate) fn place(source: &Source) -> String {
+    match source {
+        Source::Query(_) => "its query".to_owned(),
+        _ => location(source),
     }
 }
 
@@ -52,16 +61,19 @@ pub(crate) fn source_clause(source: &Source) -> Option<SourceClause> {
         ))),
         Source::File(file) => Some(SourceClause::Path(file.uri.clone())),
         Source::Table(table) => Some(SourceClause::Table(TableReference::parse_str(&table.table))),
+        Source::Query(query) => Some(SourceClause::Query(query.query.clone())),
         _ => None,
     }
 }
 
-/// The kind of a source: `iceberg`, `file`, `table`, or Feast's name of a kind that is only kept.
+/// The kind of a source: `iceberg`, `file`, `table`, `query`, `spark`, or Feast's name of a kind that is only kept.
 pub(crate) fn source_kind(source: &Source) -> String {
     match source {
         Source::Iceberg(_) => "iceberg".to_owned(),
         Source::File(_) => "file".to_owned(),
         Source::Table(_) => "table".to_owned(),
+        Source::Query(_) => "query".to_owned(),
+        Source::Spark(_) => "spark".to_owned(),
         Source::Other { kind, .. } => kind.clone(),
         _ => "unknown".to_owned(),
     }

@@ -13,10 +13,13 @@ use feast_iceberg::CatalogOptions;
 use feast_registry::Timestamp;
 
 use super::apply::{self, Apply};
-use super::change::{Action, Change, Definition, Outcome, outcome_rows, outcome_schema};
+use super::change::{Action, Definition, Outcome, make, outcome_rows, outcome_schema, prepare};
+use super::export_python::{self, ExportPython};
 use super::list::List;
+use super::materialize::{self, Materialize};
 use super::provider::Effect;
-use super::{RegistryHandle, describe, remove, show_create};
+use super::register::{self, Register};
+use super::{RegistryHandle, alter, arrow_types, describe, remove, show_create, validate};
 use crate::ddl;
 use crate::session::FeastScope;
 
@@ -31,6 +34,8 @@ pub(crate) enum Operation {
     CreateFeatureView(Box<ddl::CreateFeatureView>),
     /// Records a feature service.
     CreateFeatureService(ddl::CreateFeatureService),
+    /// Changes an object.
+    Alter(ddl::Alter),
     /// Removes an object.
     Drop(ddl::Drop),
     /// The columns of an object.
@@ -39,6 +44,16 @@ pub(crate) enum Operation {
     ShowCreate(ddl::ShowCreate),
     /// Brings the registry up to a set of definitions.
     Apply(Apply),
+    /// Defines a view over a table.
+    Register(Register),
+    /// Brings views' features online.
+    Materialize(Materialize),
+    /// What no longer fits its source.
+    Validate,
+    /// Feast's types beside Arrow's and Iceberg's.
+    ValueTypes,
+    /// The definitions as Feast's Python.
+    ExportPython(ExportPython),
 }
 
 impl Operation {
@@ -49,11 +64,17 @@ impl Operation {
             Self::CreateEntity(it) => format!("create entity {}", it.name),
             Self::CreateFeatureView(it) => format!("create feature view {}", it.name),
             Self::CreateFeatureService(it) => format!("create feature service {}", it.name),
+            Self::Alter(it) => format!("alter {} {}", it.kind, it.name),
             Self::Drop(it) => format!("drop {} {}", it.kind, it.name),
             Self::Describe(it) => format!("describe {} {}", it.kind, it.name),
             Self::ShowCreate(it) => format!("show create {} {}", it.kind, it.name),
             Self::Apply(it) if it.dry_run => "apply, dry run".to_owned(),
             Self::Apply(_) => "apply".to_owned(),
+            Self::Register(it) => format!("register feature view {}", it.name),
+            Self::Materialize(it) => it.label(),
+            Self::Validate => "validate".to_owned(),
+            Self::ValueTypes => "value types".to_owned(),
+            Self::ExportPython(_) => "export Python".to_owned(),
         }
     }
 
@@ -62,6 +83,11 @@ impl Operation {
         match self {
             Self::Describe(_) => describe::result_schema(),
             Self::ShowCreate(_) => show_create::result_schema(),
+            Self::Register(_) => register::result_schema(),
+            Self::Materialize(_) => materialize::result_schema(),
+            Self::Validate => validate::result_schema(),
+            Self::ValueTypes => arrow_types::result_schema(),
+            Self::ExportPython(_) => export_python::result_schema(),
             _ => outcome_schema(),
         }
     }
@@ -76,18 +102,22 @@ impl Operation {
             Self::CreateFeatureService(it) => {
                 define(scope, Definition::FeatureService(it.clone())).await
             }
+            Self::Alter(statement) => alter::alter(scope, statement).await,
             Self::Drop(statement) => {
                 let now = now(scope);
                 let change = |registry: &mut _| remove::remove(registry, project, statement, now);
                 outcome_rows(&[scope.registry().update(change)?])
             }
-            Self::Describe(statement) => {
-                describe::rows(&*scope.registry().read()?, project, statement)
-            }
+            Self::Describe(statement) => describe::rows(scope, statement).await,
             Self::ShowCreate(statement) => {
                 show_create::rows(&*scope.registry().read()?, project, statement)
             }
             Self::Apply(statement) => apply::apply(scope, statement).await,
+            Self::Register(call) => register::register(scope, call).await,
+            Self::Materialize(call) => materialize::run(scope, call).await,
+            Self::Validate => validate::validate(scope).await,
+            Self::ValueTypes => arrow_types::rows(),
+            Self::ExportPython(call) => export_python::export(scope, call),
         }
     }
 }
@@ -98,9 +128,8 @@ pub(super) fn now(scope: &FeastScope) -> Timestamp {
 }
 
 async fn define(scope: &FeastScope, definition: Definition) -> Result<RecordBatch> {
-    let change = Change::prepare(scope, definition).await?;
-    let make = |registry: &mut _| change.make(registry, scope.project(), now(scope));
-    outcome_rows(&[scope.registry().update(make)?])
+    let changes = prepare(scope, vec![definition]).await?;
+    outcome_rows(&make(scope, &changes)?)
 }
 
 async fn create_catalog(scope: &FeastScope, statement: &ddl::CreateCatalog) -> Result<RecordBatch> {

@@ -10,8 +10,9 @@ use feast_registry::{Error, ErrorKind, Registry, RegistryStore, Version};
 
 use super::error::{fail, from_registry};
 
-/// How often a change is made anew when someone else wrote the registry in between.
-const ATTEMPTS: usize = 10;
+/// How often a change is made anew when someone else wrote the registry in between. Each time one of
+/// the others has succeeded: so many writers at once all succeed.
+const ATTEMPTS: usize = 100;
 
 /// A registry behind a store. Cloning shares the store and the cache.
 #[derive(Debug, Clone)]

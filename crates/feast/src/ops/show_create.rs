@@ -19,7 +19,7 @@ use super::error::{fail, from_registry, not_found};
 use super::objects::{find, source_clause, source_kind};
 use crate::ddl::{
     CreateEntity, CreateFeatureService, CreateFeatureView, CreateMode, FeatureColumn, JoinKey,
-    ObjectKind, Properties, ServiceItem, ShowCreate, Statement,
+    ObjectKind, Properties, ServiceItem, ShowCreate, Statement, Written,
 };
 
 static SCHEMA: LazyLock<SchemaRef> =
@@ -84,6 +84,7 @@ fn entity(entity: &Entity) -> CreateEntity {
             owner: text(&entity.owner),
             tags: entity.tags.clone(),
         },
+        written: Written::default(),
     }
 }
 
@@ -111,10 +112,10 @@ fn feature_view(view: &FeatureView) -> Result<CreateFeatureView> {
     Ok(CreateFeatureView {
         mode: CreateMode::New,
         name: view.name.clone(),
-        entities: view.entities.clone(),
+        entities: Some(view.entities.clone()).filter(|names| !names.is_empty()),
         features: Some(view.features.iter().map(feature).collect()),
         source,
-        timestamp: view.source.timestamp_field.clone(),
+        timestamp: Some(view.source.timestamp_field.clone()),
         created: view.source.created_timestamp_column.clone(),
         tie_break: view.tie_break.clone(),
         field_mapping: mapping
@@ -128,16 +129,19 @@ fn feature_view(view: &FeatureView) -> Result<CreateFeatureView> {
             owner: text(&view.owner),
             tags: view.tags.clone(),
         },
+        written: Written::default(),
     })
 }
 
-fn duration(ttl: Ttl) -> Option<Duration> {
+/// A limit as a duration; `None` for none, and for those that are no length.
+pub(super) fn duration(ttl: Ttl) -> Option<Duration> {
     let seconds = u64::try_from(ttl.seconds).ok()?;
     let nanos = u32::try_from(ttl.nanos).ok()?;
     Some(Duration::new(seconds, nanos)).filter(|ttl| !ttl.is_zero())
 }
 
-fn feature_service(service: &FeatureService) -> CreateFeatureService {
+/// The statement that makes the service.
+pub(super) fn feature_service(service: &FeatureService) -> CreateFeatureService {
     let item = |projection: &feast_registry::FeatureViewProjection| ServiceItem {
         view: projection.view.clone(),
         features: Some(
@@ -163,5 +167,6 @@ fn feature_service(service: &FeatureService) -> CreateFeatureService {
             owner: text(&service.owner),
             tags: service.tags.clone(),
         },
+        written: Written::default(),
     }
 }

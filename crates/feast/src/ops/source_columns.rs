@@ -7,7 +7,7 @@ use arrow::datatypes::{DataType, Schema};
 use datafusion::common::Result;
 use feast_registry::ErrorKind;
 
-use super::error::fail;
+use super::error::{about, fail};
 use super::value_types::feast_type;
 use crate::ddl::{quoted_name, suggestion};
 
@@ -85,11 +85,12 @@ impl SourceColumns {
         }
         let names: Vec<String> = self.columns.iter().map(|(name, _)| name.clone()).collect();
         let hint = suggestion(name, &names, "columns");
-        let name = quoted_name(name);
-        Err(fail(
+        let shown = quoted_name(name);
+        Err(about(
+            name,
             ErrorKind::NotFound,
             format!(
-                "feature view {}: {role} column {name} is not in {}; {hint}",
+                "feature view {}: {role} column {shown} is not in {}; {hint}",
                 self.view, self.source
             ),
         ))
@@ -100,12 +101,21 @@ impl SourceColumns {
         let data_type = self.get(role, name)?;
         match data_type {
             DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => Ok(data_type),
-            _ => self.invalid(&format!(
-                "{role} column {name} of {} is {}; it must be a timestamp or a date",
-                self.source,
-                described(data_type)
-            )),
+            _ => self.invalid_about(
+                name,
+                &format!(
+                    "{role} column {name} of {} is {}; it must be a timestamp or a date",
+                    self.source,
+                    described(data_type)
+                ),
+            ),
         }
+    }
+
+    /// An error about a name in the view's definition.
+    pub(crate) fn invalid_about<T>(&self, name: &str, message: &str) -> Result<T> {
+        let message = format!("feature view {}: {message}", self.view);
+        Err(about(name, ErrorKind::InvalidDefinition, message))
     }
 
     /// An error about the view.

@@ -58,7 +58,7 @@ pub(crate) fn accepts(declared: ValueType, found: &DataType) -> bool {
     if declared == inferred || declared == ValueType::Unknown {
         return true;
     }
-    if let Some(scalar) = scalar_of(declared) {
+    if let Some(scalar) = element_of(declared) {
         return match element(found) {
             Some(element) => accepts(scalar, element),
             None => false,
@@ -84,28 +84,33 @@ pub(crate) fn accepts(declared: ValueType, found: &DataType) -> bool {
     }
 }
 
+/// Sets, each with the type of its elements.
+const SETS: [(ValueType, ValueType); 11] = [
+    (ValueType::BytesSet, ValueType::Bytes),
+    (ValueType::StringSet, ValueType::String),
+    (ValueType::Int32Set, ValueType::Int32),
+    (ValueType::Int64Set, ValueType::Int64),
+    (ValueType::DoubleSet, ValueType::Double),
+    (ValueType::FloatSet, ValueType::Float),
+    (ValueType::BoolSet, ValueType::Bool),
+    (ValueType::UnixTimestampSet, ValueType::UnixTimestamp),
+    (ValueType::UuidSet, ValueType::Uuid),
+    (ValueType::TimeUuidSet, ValueType::TimeUuid),
+    (ValueType::DecimalSet, ValueType::Decimal),
+];
+
+/// Whether the type is a set of scalars.
+pub(crate) fn is_set(value_type: ValueType) -> bool {
+    SETS.iter().any(|(set, _)| *set == value_type)
+}
+
 /// The scalar of which the type is a list or a set.
-fn scalar_of(declared: ValueType) -> Option<ValueType> {
-    let set = match declared {
-        ValueType::BytesSet => ValueType::Bytes,
-        ValueType::StringSet => ValueType::String,
-        ValueType::Int32Set => ValueType::Int32,
-        ValueType::Int64Set => ValueType::Int64,
-        ValueType::DoubleSet => ValueType::Double,
-        ValueType::FloatSet => ValueType::Float,
-        ValueType::BoolSet => ValueType::Bool,
-        ValueType::UnixTimestampSet => ValueType::UnixTimestamp,
-        ValueType::UuidSet => ValueType::Uuid,
-        ValueType::TimeUuidSet => ValueType::TimeUuid,
-        ValueType::DecimalSet => ValueType::Decimal,
-        other => {
-            return ValueType::ALL
-                .iter()
-                .copied()
-                .find(|scalar| list_of(*scalar) == Some(other));
-        }
-    };
-    Some(set)
+pub(crate) fn element_of(value_type: ValueType) -> Option<ValueType> {
+    let set = SETS.iter().find(|(set, _)| *set == value_type);
+    set.map(|(_, element)| *element).or_else(|| {
+        let mut scalars = ValueType::ALL.iter().copied();
+        scalars.find(|scalar| list_of(*scalar) == Some(value_type))
+    })
 }
 
 /// What a join key may be; keys of one class can be compared.

@@ -9,7 +9,9 @@ use arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::sql::{ResolvedTableReference, TableReference};
 use feast_iceberg::SnapshotSelector;
-use feast_registry::{DataSource, ErrorKind, FileSource, IcebergSource, Source, TableSource};
+use feast_registry::{
+    DataSource, ErrorKind, FileSource, IcebergSource, QuerySource, Source, TableSource,
+};
 
 use super::error::fail;
 use crate::ddl::{CreateFeatureView, SourceClause};
@@ -29,6 +31,17 @@ pub(super) async fn find(scope: &FeastScope, statement: &CreateFeatureView) -> R
             let table = scope.table(reference).await?;
             (described(statement, source_of(scope, reference)), table)
         }
+        SourceClause::Query(query) => {
+            let query = query.clone();
+            let mut source = described(statement, Source::Query(QuerySource { query }));
+            // Named as its view in messages.
+            source.name.clone_from(&statement.name);
+            let table = scope
+                .source_table(&source, SnapshotSelector::Current)
+                .await
+                .map_err(|error| error.context(format!("feature view {}", statement.name)))?;
+            (source, table)
+        }
         SourceClause::Path(path) => {
             if is_other_format(path) {
                 return Err(fail(
@@ -41,7 +54,9 @@ pub(super) async fn find(scope: &FeastScope, statement: &CreateFeatureView) -> R
                 ));
             }
             let file = Source::File(FileSource { uri: path.clone() });
-            let source = described(statement, file);
+            let mut source = described(statement, file);
+            // Named as its view in messages.
+            source.name.clone_from(&statement.name);
             let table = scope
                 .source_table(&source, SnapshotSelector::Current)
                 .await?;
@@ -68,6 +83,10 @@ fn is_other_format(path: &str) -> bool {
 /// any other table by its full SQL name.
 fn source_of(scope: &FeastScope, reference: &TableReference) -> Source {
     let resolved = scope.resolve(reference.clone());
+    // As the repository's own sources describe it: relative addresses stay relative.
+    if let Some(catalog) = scope.repository_catalog(&resolved.catalog) {
+        return Source::Iceberg(catalog.source(&*resolved.schema, &*resolved.table));
+    }
     match scope.catalog_options(&resolved.catalog) {
         Some(options) => Source::Iceberg(IcebergSource {
             catalog_name: resolved.catalog.to_string(),
@@ -95,7 +114,7 @@ fn sql_name(table: &ResolvedTableReference) -> String {
 }
 
 fn described(statement: &CreateFeatureView, source: Source) -> DataSource {
-    let mut source = DataSource::new("", source, statement.timestamp.clone());
+    let mut source = DataSource::new("", source, statement.timestamp.clone().unwrap_or_default());
     source
         .created_timestamp_column
         .clone_from(&statement.created);

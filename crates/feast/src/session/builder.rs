@@ -8,14 +8,17 @@ use std::sync::Arc;
 
 use datafusion::common::Result;
 use datafusion::execution::SessionStateBuilder;
-use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::execution::object_store::DefaultObjectStoreRegistry;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use feast_iceberg::{CacheLimits, CatalogOptions};
-use feast_registry::{FileRegistryStore, RegistryStore};
+use feast_registry::{FeatureRepository, FileRegistryStore, RegistryLocation, RegistryStore};
 
 use super::context::FeastContext;
 use super::install::{FeastOptions, install};
+use super::open::{attach_catalogs, open_registry};
 use super::scope::FeastScope;
+use super::stores::StoresOnDemand;
 
 /// Collects what a [`FeastContext`] is made of.
 #[derive(Debug, Default)]
@@ -25,6 +28,7 @@ pub struct FeastContextBuilder {
     runtime: Option<Arc<RuntimeEnv>>,
     options: FeastOptions,
     catalogs: Vec<CatalogOptions>,
+    registry: Option<RegistryLocation>,
 }
 
 impl FeastContextBuilder {
@@ -60,7 +64,26 @@ impl FeastContextBuilder {
     #[must_use]
     pub fn with_registry(mut self, registry: Arc<dyn RegistryStore>) -> Self {
         self.options = self.options.with_registry(registry);
+        self.registry = None;
         self
+    }
+
+    /// Keeps definitions there. An object store is the runtime's, else one with the credentials of the environment.
+    #[must_use]
+    pub fn with_registry_location(mut self, location: RegistryLocation) -> Self {
+        self.registry = Some(location);
+        self
+    }
+
+    /// Opens a Feast feature repository, as [`FeastContext::open`] does: its project, its registry, the Iceberg catalogs of its sources.
+    /// What is set after it takes its place; a catalog attached by name stands in for those that sources give the same name.
+    #[must_use]
+    pub fn with_repository(self, repository: FeatureRepository) -> Self {
+        let mut builder = self
+            .with_project(repository.project.clone())
+            .with_registry_location(repository.registry.clone());
+        builder.options.repository = Some(repository);
+        builder
     }
 
     /// Reads and writes the definitions of this project.
@@ -112,7 +135,16 @@ impl FeastContextBuilder {
             config
         };
         builder = builder.with_config(config);
-        let shared = install(&mut builder, self.options)?;
+        let runtime = match builder.runtime_env() {
+            Some(runtime) => Arc::clone(runtime),
+            none if self.registry.is_some() => Arc::clone(none.insert(stores_on_demand()?)),
+            none => Arc::clone(none.insert(Arc::default())),
+        };
+        let mut options = self.options;
+        if let Some(location) = &self.registry {
+            options = options.with_registry(open_registry(location, &runtime)?);
+        }
+        let shared = install(&mut builder, options)?;
         shared.registry.read()?;
         let session = SessionContext::new_with_state(builder.build());
         let scope = FeastScope::new(
@@ -124,6 +156,17 @@ impl FeastContextBuilder {
         for catalog in self.catalogs {
             scope.attach_catalog(catalog, false).await?;
         }
+        if let Some(repository) = &shared.repository {
+            Box::pin(attach_catalogs(&scope, repository)).await?;
+        }
         Ok(FeastContext::new(session, shared))
     }
+}
+
+/// A runtime that opens object stores with the credentials of the environment.
+fn stores_on_demand() -> Result<Arc<RuntimeEnv>> {
+    let stores = StoresOnDemand::new(Arc::new(DefaultObjectStoreRegistry::new()));
+    RuntimeEnvBuilder::new()
+        .with_object_store_registry(Arc::new(stores))
+        .build_arc()
 }

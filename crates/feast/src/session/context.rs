@@ -160,8 +160,12 @@ impl FeastContext {
         ))
     }
 
+    pub(super) fn shared(&self) -> &FeastShared {
+        &self.shared
+    }
+
     /// The session's catalogs as one statement sees them.
-    fn statement_catalogs(&self, listing: bool) -> Arc<StatementCatalogs> {
+    pub(super) fn statement_catalogs(&self, listing: bool) -> Arc<StatementCatalogs> {
         let shared = Arc::clone(&self.shared);
         StatementCatalogs::new(self.session.state(), shared, listing, Utc::now())
     }

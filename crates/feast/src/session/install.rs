@@ -15,9 +15,13 @@ use datafusion::optimizer::optimizer::Optimizer;
 use datafusion::optimizer::{Analyzer, OptimizerRule};
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use feast_iceberg::{CacheLimits, CheckIcebergInsert, ChooseIcebergScan, IcebergCaches};
-use feast_pit::{KeepEntityOrder, PushFilterThroughPitJoin};
-use feast_registry::{InMemoryRegistryStore, RegistryStore};
+use feast_pit::{
+    KeepEntityOrder, PrunePitJoinFeatures, PushFilterThroughPitJoin, PushLimitThroughPitJoin,
+};
+use feast_registry::{FeatureRepository, InMemoryRegistryStore, RegistryStore};
 
+use super::late_payload::late_payloads;
+use super::open::OpenRepository;
 use super::query_planner::FeastQueryPlanner;
 use super::scope::{FeastScope, FeastShared};
 use super::settings::FeastSettings;
@@ -31,6 +35,7 @@ pub struct FeastOptions {
     pub(super) registry: Arc<dyn RegistryStore>,
     pub(super) project: String,
     pub(super) cache_limits: CacheLimits,
+    pub(super) repository: Option<FeatureRepository>,
 }
 
 impl Default for FeastOptions {
@@ -40,6 +45,7 @@ impl Default for FeastOptions {
             registry: Arc::new(InMemoryRegistryStore::default()),
             project: "default".to_owned(),
             cache_limits: CacheLimits::default(),
+            repository: None,
         }
     }
 }
@@ -74,7 +80,9 @@ pub trait SessionStateBuilderExt: Sized {
     /// - Table functions `feast_…` and a relation planner for their named and query arguments.
     /// - `ChooseIcebergScan`, first of the physical rules: the rules after it see plain Parquet scans.
     /// - `check_iceberg_insert`, after the analyzer's rules: it looks at the casts of an insert before the optimizer merges them.
-    /// - `push_filter_through_pit_join`, before DataFusion's `push_down_filter`, which stops at the node.
+    /// - `push_limit_through_pit_join` and `push_filter_through_pit_join`, before DataFusion's `push_down_filter`, which stops at the
+    ///   node.
+    /// - `prune_pit_join_features`, before `optimize_projections`, which then reads no column of a feature that was left out.
     /// - `keep_entity_order`, around the physical rule `EnforceDistribution`, which would shuffle the entity side.
     /// - A query planner that plans the join and hands every other plan to the planner found in the builder.
     /// - Catalog `feast` with the definitions as tables.
@@ -106,6 +114,7 @@ pub(super) fn install(
     if settings.get::<FeastSettings>().is_none() {
         settings.insert(FeastSettings::default());
     }
+    config.set_extension(Arc::new(late_payloads(FeastSettings::payload_mode)));
     let config = config.clone();
     let shared = Arc::new(FeastShared {
         registry: RegistryHandle::new(options.registry),
@@ -114,6 +123,7 @@ pub(super) fn install(
         attached: RwLock::new(BTreeMap::new()),
         runtime,
         caches: Arc::new(IcebergCaches::new(options.cache_limits)),
+        repository: options.repository.map(OpenRepository::new).map(Arc::new),
     });
     catalogs.register_catalog(
         "feast".to_owned(),
@@ -141,12 +151,23 @@ fn install_rules(builder: &mut SessionStateBuilder, runtime: &Arc<RuntimeEnv>) {
     let rules = &mut builder.analyzer().get_or_insert_with(Analyzer::new).rules;
     rules.push(Arc::new(CheckIcebergInsert));
     let rules = &mut builder.optimizer().get_or_insert_with(Optimizer::new).rules;
-    insert_before(
-        rules,
-        "push_down_filter",
-        Arc::new(PushFilterThroughPitJoin::default()),
-        |r| r.name(),
-    );
+    let ours: [(&str, Arc<dyn OptimizerRule + Send + Sync>); 3] = [
+        (
+            "push_down_filter",
+            Arc::new(PushLimitThroughPitJoin::default()),
+        ),
+        (
+            "push_down_filter",
+            Arc::new(PushFilterThroughPitJoin::default()),
+        ),
+        (
+            "optimize_projections",
+            Arc::new(PrunePitJoinFeatures::default()),
+        ),
+    ];
+    for (before, rule) in ours {
+        insert_before(rules, before, rule, |r| r.name());
+    }
     let physical = &mut builder
         .physical_optimizers()
         .get_or_insert_with(PhysicalOptimizer::new)

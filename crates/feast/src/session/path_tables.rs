@@ -8,8 +8,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use datafusion::catalog::{TableProvider, UrlTableFactory};
 use datafusion::common::{DataFusionError, Result};
+use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{
-    ListingTable, ListingTableConfig, ListingTableConfigExt, ListingTableUrl,
+    ListingOptions, ListingTable, ListingTableConfig, ListingTableConfigExt, ListingTableUrl,
 };
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SessionState, SessionStateBuilder};
@@ -54,6 +55,42 @@ impl PathTables {
             return Err(missing(path, &DataFusionError::Internal(String::new())));
         }
         Ok(Arc::new(ListingTable::try_new(config)?))
+    }
+
+    /// The table of Parquet files, whatever they are called; of a folder those that end in `.parquet`, in every folder below.
+    pub(crate) async fn open_parquet(
+        &self,
+        path: &str,
+        urls: Vec<ListingTableUrl>,
+    ) -> Result<Arc<dyn TableProvider>> {
+        let nothing = || {
+            DataFusionError::Plan(format!(
+                "there is no Parquet file at {path}; expected a Parquet file, a directory of them or a glob"
+            ))
+        };
+        let folder = urls.iter().any(ListingTableUrl::is_collection);
+        if urls.is_empty() {
+            return Err(nothing());
+        }
+        let mut state = self.state();
+        let listing = &mut state.config_mut().options_mut().execution;
+        listing.listing_table_ignore_subdirectory = false;
+        let format = ParquetFormat::default().with_options(state.default_table_options().parquet);
+        let options = ListingOptions::new(Arc::new(format))
+            .with_file_extension(if folder { ".parquet" } else { "" })
+            .with_session_config_options(state.config());
+        let config = ListingTableConfig::new_with_multi_paths(urls).with_listing_options(options);
+        let config = config.infer_partitions_from_path(&state).await?;
+        let config = config
+            .infer_schema(&state)
+            .await
+            .map_err(|e| missing(path, &e))?;
+        match &config.file_schema {
+            Some(schema) if !schema.fields().is_empty() => {
+                Ok(Arc::new(ListingTable::try_new(config)?))
+            }
+            _ => Err(nothing()),
+        }
     }
 }
 

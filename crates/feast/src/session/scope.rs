@@ -17,9 +17,10 @@ use feast_iceberg::{
     CatalogOptions, IcebergCaches, IcebergCatalogProvider, IcebergTableProvider, OpenOptions,
     SnapshotSelector,
 };
-use feast_registry::{DataSource, Source};
+use feast_registry::{DataSource, IcebergSource, Source, SourceCatalog};
 use tokio::sync::OnceCell;
 
+use super::open::OpenRepository;
 use super::path_tables::PathTables;
 use crate::ops::RegistryHandle;
 
@@ -34,6 +35,8 @@ pub(crate) struct FeastShared {
     pub(crate) runtime: Arc<RuntimeEnv>,
     /// The files of Iceberg tables that never change.
     pub(crate) caches: Arc<IcebergCaches>,
+    /// The repository that the session was opened from.
+    pub(crate) repository: Option<Arc<OpenRepository>>,
 }
 
 /// One statement's view of the session. Cheap to clone.
@@ -94,6 +97,43 @@ impl FeastScope {
             config,
             statement,
         }
+    }
+
+    pub(super) fn shared(&self) -> &Arc<FeastShared> {
+        &self.shared
+    }
+
+    pub(super) fn catalogs(&self) -> &Arc<dyn CatalogProviderList> {
+        &self.catalogs
+    }
+
+    pub(super) fn config(&self) -> &SessionConfig {
+        &self.config
+    }
+
+    pub(super) fn runtime(&self) -> &RuntimeEnv {
+        &self.shared.runtime
+    }
+
+    pub(super) fn repository(&self) -> Option<&OpenRepository> {
+        self.shared.repository.as_deref()
+    }
+
+    /// The catalog that the session's repository brought under a name.
+    pub(crate) fn repository_catalog(&self, name: &str) -> Option<SourceCatalog> {
+        self.repository()?.brought(name)
+    }
+
+    /// The names of the session's catalogs.
+    pub(super) fn catalog_names(&self) -> Vec<String> {
+        self.shared.catalogs.catalog_names()
+    }
+
+    /// The names of the Iceberg catalogs that are attached.
+    pub(super) fn attached_names(&self) -> Vec<String> {
+        let attached = self.shared.attached.read();
+        let attached = attached.unwrap_or_else(PoisonError::into_inner);
+        attached.keys().cloned().collect()
     }
 
     pub(crate) fn registry(&self) -> &RegistryHandle {
@@ -171,42 +211,20 @@ impl FeastScope {
         at: SnapshotSelector,
     ) -> Result<Arc<dyn TableProvider>> {
         let table = match &source.source {
-            Source::Iceberg(iceberg) => {
-                let reference = TableReference::full(
-                    iceberg.catalog_name.as_str(),
-                    iceberg.namespace.as_str(),
-                    iceberg.table.as_str(),
-                );
-                if self
-                    .shared
-                    .catalogs
-                    .catalog(&iceberg.catalog_name)
-                    .is_none()
-                {
-                    return plan_err!(
-                        "data source {} is Iceberg table {reference}, but no catalog {} is attached; attach it with --catalog or \
-                         CREATE EXTERNAL CATALOG {} STORED AS ICEBERG OPTIONS (type '{}', uri '…')",
-                        source.name,
-                        iceberg.catalog_name,
-                        iceberg.catalog_name,
-                        iceberg.catalog_type
-                    );
-                }
-                self.table(&reference).await?
-            }
-            Source::File(file) => self.path_tables().open(&file.uri).await?,
+            Source::Iceberg(iceberg) => self.iceberg_table(source, iceberg).await?,
+            Source::File(file) => self.file_table(source, file).await?,
+            Source::Spark(spark) => self.table(&self.spark_table(source, spark)?).await?,
             Source::Table(table) => self.table(&TableReference::parse_str(&table.table)).await?,
-            Source::Other { kind, name } => {
-                return plan_err!(
-                    "data source {name} is of kind {kind}, which cannot be read here; expected an Iceberg table, Parquet files or a \
-                     table of this session"
-                );
-            }
+            Source::Query(query) => self.query_table(&source.name, &query.query).await?,
             _ => {
-                return plan_err!(
-                    "data source {} is of a kind that cannot be read here",
-                    source.name
-                );
+                let refusal = source.refusal();
+                let refusal = refusal.unwrap_or_else(|| {
+                    format!(
+                        "data source {} is of a kind that cannot be read here",
+                        source.name
+                    )
+                });
+                return plan_err!("{refusal}");
             }
         };
         if at == SnapshotSelector::Current {
@@ -220,6 +238,30 @@ impl FeastScope {
                 source.name
             ),
         }
+    }
+
+    /// The table of an Iceberg source, in the catalog that the repository attached for it or that has its name.
+    async fn iceberg_table(
+        &self,
+        source: &DataSource,
+        iceberg: &IcebergSource,
+    ) -> Result<Arc<dyn TableProvider>> {
+        let known = match self.repository() {
+            Some(repository) => repository.catalog_of(self, source, iceberg)?,
+            None => None,
+        };
+        let (catalog, kind) = (&iceberg.catalog_name, &iceberg.catalog_type);
+        let attached = known.as_ref().unwrap_or(catalog);
+        let (namespace, table) = (iceberg.namespace.as_str(), iceberg.table.as_str());
+        let reference = TableReference::full(attached.as_str(), namespace, table);
+        if self.shared.catalogs.catalog(attached).is_none() {
+            return plan_err!(
+                "data source {} is Iceberg table {reference}, but no catalog {catalog} is attached; attach it with --catalog or \
+                 CREATE EXTERNAL CATALOG {catalog} STORED AS ICEBERG OPTIONS (type '{kind}', uri '…')",
+                source.name
+            );
+        }
+        self.table(&reference).await
     }
 
     /// The Iceberg table whose metadata is at a location. A statement sees one version of it.

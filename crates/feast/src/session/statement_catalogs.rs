@@ -101,6 +101,23 @@ impl StatementCatalogs {
         (builder.build(), scope)
     }
 
+    /// The catalogs of a statement, if they are that.
+    pub(super) fn of(catalogs: &Arc<dyn CatalogProviderList>) -> Option<Arc<Self>> {
+        let catalogs = catalogs.as_any().downcast_ref::<Self>()?;
+        catalogs.this.upgrade()
+    }
+
+    /// The same statement inside a query that a feature view is made of; `None` when it is inside of
+    /// that already.
+    pub(super) fn inside_query(&self, query: String) -> Option<Arc<Self>> {
+        (!self.views.contains(&query)).then(|| self.inside(&query))
+    }
+
+    /// The same statement with other definitions.
+    pub(super) fn over(&self, shared: Arc<FeastShared>) -> Arc<Self> {
+        self.with(shared, self.views.clone())
+    }
+
     /// The first error of listing a catalog in this statement, if there was one.
     pub(crate) fn take_error(&self) -> Option<DataFusionError> {
         self.pins.take_error().map(DataFusionError::from)
@@ -110,13 +127,17 @@ impl StatementCatalogs {
     fn inside(&self, view: &str) -> Arc<Self> {
         let mut views = self.views.clone();
         views.push(view.to_owned());
+        self.with(Arc::clone(&self.shared), views)
+    }
+
+    fn with(&self, shared: Arc<FeastShared>, views: Vec<String>) -> Arc<Self> {
         Arc::new_cyclic(|this| Self {
             inner: Arc::clone(&self.inner),
             pins: Arc::clone(&self.pins),
             listing: self.listing,
             paths: self.paths.clone(),
             base: self.base.clone(),
-            shared: Arc::clone(&self.shared),
+            shared,
             statement: self.statement.clone(),
             views,
             met_again: Arc::clone(&self.met_again),

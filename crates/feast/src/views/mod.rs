@@ -6,6 +6,7 @@
 
 mod cache;
 mod registry;
+mod unsupported;
 
 use std::any::Any;
 use std::sync::Arc;

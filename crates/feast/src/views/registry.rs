@@ -2,7 +2,7 @@
 // Copyright the datafusion-feast authors
 
 //! What is defined, as tables: `feast.registry.entities`, `feature_views`, `features`, `feature_services`,
-//! `data_sources`.
+//! `data_sources`, and `unsupported` for what of it cannot be queried.
 //!
 //! They are read-only and read from the registry at each use, row for row what `SHOW` gives; the
 //! columns are described in `ops/list.rs`.
@@ -15,7 +15,8 @@ use datafusion::catalog::{SchemaProvider, TableProvider};
 use datafusion::common::Result;
 use datafusion::logical_expr::TableType;
 
-use crate::ops::{List, OpTableProvider, RegistryList};
+use super::unsupported::{UNSUPPORTED, Unsupported};
+use crate::ops::{Effect, List, OpTableProvider, RegistryList};
 use crate::session::FeastShared;
 
 /// The schema `feast.registry`.
@@ -35,27 +36,30 @@ impl SchemaProvider for RegistrySchema {
     }
 
     fn table_names(&self) -> Vec<String> {
-        List::ALL.map(|list| list.name().to_owned()).to_vec()
+        let lists = List::ALL.iter().map(|list| list.name());
+        lists.chain([UNSUPPORTED]).map(str::to_owned).collect()
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        let table = |list| {
-            let rows = RegistryList {
+        let (registry, project) = (self.shared.registry.clone(), self.shared.project.clone());
+        let rows: Arc<dyn Effect> = match list(name) {
+            Some(list) => Arc::new(RegistryList {
                 list,
                 like: None,
-                registry: self.shared.registry.clone(),
-                project: self.shared.project.clone(),
-            };
-            Arc::new(OpTableProvider::new(Arc::new(rows))) as Arc<dyn TableProvider>
+                registry,
+                project,
+            }),
+            None if name == UNSUPPORTED => Arc::new(Unsupported { registry, project }),
+            None => return Ok(None),
         };
-        Ok(list(name).map(table))
+        Ok(Some(Arc::new(OpTableProvider::new(rows))))
     }
 
     async fn table_type(&self, name: &str) -> Result<Option<TableType>> {
-        Ok(list(name).map(|_| TableType::View))
+        Ok(self.table_exist(name).then_some(TableType::View))
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        list(name).is_some()
+        list(name).is_some() || name == UNSUPPORTED
     }
 }

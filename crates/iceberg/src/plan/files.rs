@@ -33,6 +33,8 @@ pub(crate) struct Read<'a> {
     pub(crate) predicate: Option<&'a Arc<dyn PhysicalExpr>>,
     /// Rows wanted; only without a predicate.
     pub(crate) limit: Option<usize>,
+    /// Only files that were added after this sequence number.
+    pub(crate) after: Option<i64>,
 }
 
 /// A data file to open.
@@ -87,7 +89,13 @@ pub(crate) async fn plan_files(read: &Read<'_>) -> Result<FilePlan> {
         return Ok(FilePlan::default());
     };
     let id = snapshot.snapshot_id();
-    let listed = list_manifests(read.table, read.storage, read.name, snapshot).await?;
+    let mut listed = list_manifests(read.table, read.storage, read.name, snapshot).await?;
+    if let Some(after) = read.after {
+        // A manifest has no file that is younger than itself.
+        listed
+            .data
+            .retain(|manifest| manifest.sequence_number > after);
+    }
     let mut counts = FileCounts {
         manifests: listed.data.len(),
         delete_manifests: listed.deletes.len(),
@@ -106,6 +114,9 @@ pub(crate) async fn plan_files(read: &Read<'_>) -> Result<FilePlan> {
     counts.pruned_by_partition += selection.pruned_by_partition;
     counts.pruned_by_bounds = selection.pruned_by_bounds;
     let mut files = planned_files(table.metadata(), &data, &selection.files)?;
+    if let Some(after) = read.after {
+        files.retain(|file| file.sequence > after);
+    }
     let origin = (read.name, id);
     let index = DeleteIndex::try_new(origin, table.metadata(), read.columns, &deletes)?;
     index.apply(&mut files)?;

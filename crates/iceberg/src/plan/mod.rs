@@ -35,7 +35,7 @@ mod transforms;
 pub(crate) use counts::FileCounts;
 pub(crate) use delete_file::{DeleteFile, FileDeletes};
 pub(crate) use distinct::{add_distinct_counts, distinct_counts};
-pub(crate) use files::{PlannedFile, Read, plan_files};
+pub(crate) use files::{FilePlan, PlannedFile, Read, plan_files};
 pub(crate) use header::completed_manifest;
 pub(crate) use manifests::{load_list, without_panic};
 pub(crate) use prunable::decided;

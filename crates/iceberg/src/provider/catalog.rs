@@ -67,6 +67,16 @@ impl IcebergCatalogProvider {
         WriteCatalog {
             catalog: Arc::clone(&self.catalog),
             staging: self.staging.clone(),
+            summary: Arc::default(),
+        }
+    }
+
+    /// The same catalog for no statement: each mention of a table loads its current version.
+    #[must_use]
+    pub fn unpinned(&self) -> Self {
+        Self {
+            pins: None,
+            ..self.clone()
         }
     }
 

@@ -111,6 +111,7 @@ impl IcebergSchemaProvider {
                 let catalog = WriteCatalog {
                     catalog: Arc::clone(&self.catalog),
                     staging: self.staging.clone(),
+                    summary: Arc::default(),
                 };
                 provided
                     .map(|table| Some(table.with_catalog(catalog)))

@@ -4,6 +4,7 @@
 //! An Iceberg table, at one snapshot, as a DataFusion table.
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
@@ -16,12 +17,14 @@ use datafusion::logical_expr::expr_rewriter::unnormalize_col;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::{PhysicalExpr, conjunction};
 use datafusion::physical_plan::ExecutionPlan;
-use iceberg::spec::{DEFAULT_SCHEMA_NAME_MAPPING, NameMapping, SnapshotRef, TableMetadata};
+use iceberg::spec::{
+    DEFAULT_SCHEMA_NAME_MAPPING, NameMapping, Operation, SnapshotRef, TableMetadata,
+};
 use iceberg::table::Table;
 
 use super::select::{Selected, SnapshotSelector, select};
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{Read, plan_files};
+use crate::plan::{FilePlan, Read, plan_files};
 use crate::scan::{PATH_COLUMN, ScanRequest, ScanSummary, build_scan, with_path};
 use crate::schema::{FieldIdAdapterFactory, TableColumns};
 use crate::storage::TableStorage;
@@ -37,6 +40,7 @@ pub struct IcebergTableProvider {
     columns: Arc<TableColumns>,
     adapter: Arc<FieldIdAdapterFactory>,
     path_column: bool,
+    after: Option<i64>,
     writable: Writable,
 }
 
@@ -75,6 +79,7 @@ impl IcebergTableProvider {
             columns,
             adapter,
             path_column: false,
+            after: None,
             writable: Writable::default(),
         })
     }
@@ -109,6 +114,66 @@ impl IcebergTableProvider {
             writable: Writable::default(),
             ..self
         })
+    }
+
+    /// The same table as the target of a write whose snapshot says this in its summary, beside the
+    /// counts. Such a write makes a snapshot even if it has no rows.
+    #[must_use]
+    pub fn with_snapshot_summary(&self, summary: BTreeMap<String, String>) -> Self {
+        let mut said = self.clone();
+        said.writable = self.writable.with_summary(summary);
+        said
+    }
+
+    /// The rows that were appended after a snapshot. None when the rows of that snapshot and those
+    /// appended since are not what is read: the snapshot is no ancestor, or is expired, or something
+    /// since did more than append.
+    pub fn appended_after(&self, snapshot_id: i64) -> Option<Self> {
+        let metadata = self.table.metadata();
+        let mut at = self.snapshot.clone()?;
+        while at.snapshot_id() != snapshot_id {
+            if at.summary().operation != Operation::Append {
+                return None;
+            }
+            at = Arc::clone(metadata.snapshot_by_id(at.parent_snapshot_id()?)?);
+        }
+        // Tables of format version 1 have no sequence numbers.
+        if at.sequence_number() == 0 {
+            return None;
+        }
+        Some(Self {
+            after: Some(at.sequence_number()),
+            writable: Writable::default(),
+            ..self.clone()
+        })
+    }
+
+    /// The data files that are read, as the metadata names them, each with the sequence number of its
+    /// rows: of two commits, the later one has the greater number.
+    pub async fn data_file_sequences(&self) -> DataFusionResult<Vec<(String, i64)>> {
+        let plan = self.plan(None, None).await?;
+        let files = plan.files.iter();
+        Ok(files
+            .map(|file| (file.entry.file_path().to_string(), file.sequence))
+            .collect())
+    }
+
+    async fn plan(
+        &self,
+        predicate: Option<&Arc<dyn PhysicalExpr>>,
+        limit: Option<usize>,
+    ) -> Result<FilePlan> {
+        plan_files(&Read {
+            table: &self.table,
+            storage: &self.storage,
+            name: &self.name,
+            snapshot: self.snapshot.as_ref(),
+            columns: &self.columns,
+            predicate,
+            limit,
+            after: self.after,
+        })
+        .await
     }
 
     /// The snapshot that is read.
@@ -194,16 +259,7 @@ impl TableProvider for IcebergTableProvider {
         let predicate = self.predicate(state, filters);
         let filtered = !filters.is_empty();
         let limit = limit.filter(|_| !filtered);
-        let planned = plan_files(&Read {
-            table: &self.table,
-            storage: &self.storage,
-            name: &self.name,
-            snapshot: self.snapshot.as_ref(),
-            columns: &self.columns,
-            predicate: predicate.as_ref(),
-            limit,
-        })
-        .await?;
+        let planned = self.plan(predicate.as_ref(), limit).await?;
         let name = self.name.to_string();
         let summary = Arc::new(ScanSummary::new(name, self.snapshot_id(), planned.counts));
         let request = ScanRequest {

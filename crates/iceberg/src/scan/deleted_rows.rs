@@ -14,8 +14,9 @@ use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::projection::ProjectionExpr;
 use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder, Time};
 use iceberg::spec::TableMetadata;
+use roaring::RoaringTreemap;
 
-use crate::deletes::DeleteLoader;
+use crate::deletes::{DeleteLoader, EqualityDeletes};
 use crate::error::Result;
 use crate::plan::{DeleteFile, FileDeletes, PlannedFile};
 use crate::schema::{FieldIdAdapterFactory, TableColumns, key_columns};
@@ -38,8 +39,35 @@ impl DeletedRows {
         }
     }
 
+    /// The deleted positions and keys of a file.
+    pub(super) async fn load(
+        &self,
+        planned: &PlannedFile,
+        metrics: &DeleteMetrics,
+    ) -> DataFusionResult<(Arc<RoaringTreemap>, Vec<Arc<EqualityDeletes>>)> {
+        let deletes = &*planned.deletes;
+        let positions = async {
+            if deletes.vector.is_none() && deletes.positions.is_empty() {
+                return Ok(Arc::default());
+            }
+            let (path, rows) = (planned.entry.file_path(), planned.entry.record_count());
+            self.loader.positions(path, rows, deletes).await
+        };
+        let sets = async {
+            if deletes.equality.is_empty() {
+                return Ok(Vec::new());
+            }
+            self.loader.equality(deletes).await
+        };
+        let timer = metrics.loading.timer();
+        let loaded = futures::try_join!(positions, sets)?;
+        timer.done();
+        metrics.files.add(self.new_files(deletes));
+        Ok(loaded)
+    }
+
     /// How many of these delete files nobody asked for before.
-    pub(super) fn new_files(&self, deletes: &FileDeletes) -> usize {
+    fn new_files(&self, deletes: &FileDeletes) -> usize {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let files = deletes.files().map(|file| Arc::as_ptr(file) as usize);
         files.filter(|file| seen.insert(*file)).count()

@@ -71,6 +71,16 @@ impl MergeOnReadSource {
         }
     }
 
+    /// Reads the files with their deleted rows.
+    pub(super) fn inner(&self) -> &Arc<dyn FileSource> {
+        &self.inner
+    }
+
+    /// What is deleted.
+    pub(super) fn deleted(&self) -> &Arc<DeletedRows> {
+        &self.deleted
+    }
+
     fn wrap(&self, inner: Arc<dyn FileSource>) -> Arc<dyn FileSource> {
         Arc::new(Self {
             inner,

@@ -119,7 +119,7 @@ impl Opening {
         if self.is_pruned(&file)? {
             return Ok(futures::stream::empty().boxed());
         }
-        let (positions, sets) = self.load(planned).await?;
+        let (positions, sets) = self.parts.deleted.load(planned, &self.metrics).await?;
         let reader = if positions.is_empty() {
             None
         } else {
@@ -155,34 +155,6 @@ impl Opening {
             metrics.files_ranges_pruned_statistics.add_pruned(1);
         }
         Ok(pruned)
-    }
-
-    /// The deleted positions and keys of a file.
-    async fn load(
-        &self,
-        planned: &PlannedFile,
-    ) -> Result<(Arc<RoaringTreemap>, Vec<Arc<EqualityDeletes>>)> {
-        let (loader, deletes) = (&self.parts.deleted.loader, &*planned.deletes);
-        let positions = async {
-            if deletes.vector.is_none() && deletes.positions.is_empty() {
-                return Ok(Arc::default());
-            }
-            let (path, rows) = (planned.entry.file_path(), planned.entry.record_count());
-            loader.positions(path, rows, deletes).await
-        };
-        let sets = async {
-            if deletes.equality.is_empty() {
-                return Ok(Vec::new());
-            }
-            loader.equality(deletes).await
-        };
-        let timer = self.metrics.loading.timer();
-        let loaded = futures::try_join!(positions, sets)?;
-        timer.done();
-        self.metrics
-            .files
-            .add(self.parts.deleted.new_files(deletes));
-        Ok(loaded)
     }
 
     /// The rows of the file that are not at deleted positions, and a reader that has the footer.

@@ -203,7 +203,7 @@ impl FileSource for PathSource {
 }
 
 /// `expr` for batches that have its columns at other places.
-fn moved(
+pub(super) fn moved(
     expr: &Arc<dyn PhysicalExpr>,
     places: &HashMap<usize, usize>,
 ) -> Result<Arc<dyn PhysicalExpr>> {

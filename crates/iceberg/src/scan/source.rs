@@ -11,10 +11,11 @@ use datafusion::arrow::datatypes::Schema;
 use datafusion::config::ConfigOptions;
 use datafusion::datasource::listing::{FileRange, PartitionedFile};
 use datafusion::datasource::physical_plan::{
-    FileOpenFuture, FileOpener, FileScanConfig, FileScanConfigBuilder, FileSource,
+    FileOpenFuture, FileOpener, FileScanConfig, FileScanConfigBuilder, FileSource, ParquetSource,
 };
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::Result;
+use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::projection::ProjectionExprs;
 use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr::{
@@ -67,11 +68,39 @@ impl IcebergParquetSource {
         &self.summary
     }
 
+    /// Reads the files.
+    pub(super) fn inner(&self) -> &Arc<dyn FileSource> {
+        &self.inner
+    }
+
+    /// Reads files that may hold NaN.
+    pub(super) fn nan_adapter(&self) -> &Arc<dyn PhysicalExprAdapterFactory> {
+        &self.nan_adapter
+    }
+
     fn wrap(&self, inner: Arc<dyn FileSource>) -> Arc<dyn FileSource> {
         Arc::new(Self {
             inner,
             ..self.clone()
         })
+    }
+
+    /// The source without bloom filters where the filter has a decimal: DataFusion 53 looks for
+    /// those in another form than writers put them in, and would lose rows.
+    fn with_right_blooms(&self) -> Arc<dyn FileSource> {
+        let fields = self.table_schema().table_schema().fields();
+        let is_decimal = |column: &Column| {
+            let field = fields.get(column.index());
+            field.is_some_and(|field| field.data_type().is_decimal())
+        };
+        let filter = self.filter();
+        if !filter.is_some_and(|filter| collect_columns(&filter).iter().any(is_decimal)) {
+            return Arc::clone(&self.inner);
+        }
+        match self.inner.as_any().downcast_ref::<ParquetSource>() {
+            Some(parquet) => Arc::new(parquet.clone().with_bloom_filter_on_read(false)),
+            None => Arc::clone(&self.inner),
+        }
     }
 }
 
@@ -90,10 +119,9 @@ impl FileSource for IcebergParquetSource {
         base_config: &FileScanConfig,
         partition: usize,
     ) -> Result<Arc<dyn FileOpener>> {
-        let open = |config: &_| {
-            self.inner
-                .create_file_opener(Arc::clone(&object_store), config, partition)
-        };
+        let inner = self.with_right_blooms();
+        let open =
+            |config: &_| inner.create_file_opener(Arc::clone(&object_store), config, partition);
         let mut base_config = without_files(base_config).build();
         // Where the order is free, DataFusion 53 reads only the row groups that match the filter
         // whole if they have enough rows for a LIMIT, and takes those with NULLs for such.
@@ -251,11 +279,20 @@ fn is_flat(filter: &Arc<dyn PhysicalExpr>, schema: &Schema) -> bool {
 }
 
 /// The columns of floats that a filter names.
-fn floats(filter: &Arc<dyn PhysicalExpr>, schema: &TableSchema) -> Vec<usize> {
+pub(super) fn floats(filter: &Arc<dyn PhysicalExpr>, schema: &TableSchema) -> Vec<usize> {
     let fields = schema.table_schema().fields();
     let is_float = |i: &usize| fields.get(*i).is_some_and(|f| f.data_type().is_floating());
     let indices = collect_columns(filter).into_iter().map(|c| c.index());
     indices.filter(is_float).collect()
+}
+
+/// Whether all these columns of floats have bounds in the file: only when the manifest says that they have no NaN.
+pub(super) fn bounded(floats: &[usize], file: &PartitionedFile) -> bool {
+    let statistics = file.statistics.as_deref();
+    floats.iter().all(|column| {
+        let column = statistics.and_then(|s| s.column_statistics.get(*column));
+        column.is_some_and(|c| c.min_value.get_value().is_some())
+    })
 }
 
 /// Opens data files.
@@ -276,13 +313,7 @@ impl FileOpener for DataFileOpener {
         {
             *end = i64::MAX;
         }
-        // A column of floats has bounds only when the manifest says that it has no NaN.
-        let statistics = file.statistics.as_deref();
-        let bounded = |column: &usize| {
-            let column = statistics.and_then(|s| s.column_statistics.get(*column));
-            column.is_some_and(|c| c.min_value.get_value().is_some())
-        };
-        let opener = match self.floats.iter().all(bounded) {
+        let opener = match bounded(&self.floats, &file) {
             true => &self.plain,
             false => &self.with_nan,
         };

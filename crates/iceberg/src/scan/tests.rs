@@ -7,6 +7,7 @@ mod canonical;
 mod deletes;
 mod foreign;
 mod merged;
+mod two_passes;
 mod written;
 
 use std::path::Path;

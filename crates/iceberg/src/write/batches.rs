@@ -3,6 +3,7 @@
 
 //! Appending rows that are in memory.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -52,6 +53,7 @@ pub(crate) async fn append_batches(
         catalog,
         witness: catalog,
         settles: false,
+        summary: &BTreeMap::new(),
     };
     commit.append(table, files, &ledger).await
 }

@@ -3,7 +3,7 @@
 
 //! Making data files part of a table, and deleting them when that certainly failed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt;
@@ -25,6 +25,8 @@ pub(super) struct Commit<'c> {
     pub(super) witness: &'c dyn Catalog,
     /// What the witness has not, will not come: no request is on its way.
     pub(super) settles: bool,
+    /// What the summary of the snapshot says besides the counts.
+    pub(super) summary: &'c BTreeMap<String, String>,
 }
 
 impl Commit<'_> {
@@ -39,7 +41,8 @@ impl Commit<'_> {
     ) -> Result<i64> {
         let attempts = Attempts::new(self.catalog, table.file_io().clone());
         // A panic must not keep the files from being deleted.
-        let transacted = AssertUnwindSafe(transact(&attempts, table, files)).catch_unwind();
+        let transacted =
+            AssertUnwindSafe(transact(&attempts, table, files, self.summary)).catch_unwind();
         let error = match transacted.await {
             Ok(Ok(id)) => return Ok(id),
             Ok(Err(error)) => error,
@@ -117,20 +120,31 @@ fn may_have_happened(error: &Error) -> bool {
     )
 }
 
-async fn transact(attempts: &Attempts<'_>, table: &Table, files: Vec<DataFile>) -> Result<i64> {
+async fn transact(
+    attempts: &Attempts<'_>,
+    table: &Table,
+    files: Vec<DataFile>,
+    summary: &BTreeMap<String, String>,
+) -> Result<i64> {
     let engine = [
         ("engine-name", "feast-iceberg"),
         ("engine-version", env!("CARGO_PKG_VERSION")),
     ];
     let engine = engine.map(|(key, value)| (key.to_string(), value.to_string()));
+    let given = summary
+        .iter()
+        .map(|(key, value)| (key.clone(), value.clone()));
     let transaction = Transaction::new(&attempts.recorded(table)?);
     let append = transaction
         .fast_append()
         // The names of new files are unique; to look for them, every manifest would be read.
         .with_check_duplicate(false)
-        .set_snapshot_properties(HashMap::from(engine))
+        .set_snapshot_properties(given.chain(engine).collect::<HashMap<_, _>>())
         .add_data_files(files);
-    let committed = append.apply(transaction)?.commit(&OneTableCatalog(attempts)).await?;
+    let committed = append
+        .apply(transaction)?
+        .commit(&OneTableCatalog(attempts))
+        .await?;
     committed.metadata().current_snapshot_id().ok_or_else(|| {
         let text = "the catalog committed, but the table has no snapshot";
         Error::new(ErrorKind::Damaged, text)

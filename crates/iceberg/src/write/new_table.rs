@@ -21,6 +21,7 @@ use datafusion::logical_expr::{
 use datafusion::physical_plan::ExecutionPlan;
 use iceberg::NamespaceIdent;
 use iceberg::arrow::arrow_schema_to_schema_auto_assign_ids;
+use iceberg::spec::{NullOrder, SortDirection, SortField, SortOrder, Transform};
 
 use super::arrange::arrange;
 use super::check::check_casts;
@@ -91,6 +92,28 @@ impl NewIcebergTable {
             reference,
             new,
         })
+    }
+
+    /// The same table with its files in the order of these columns, each ascending or descending, NULL
+    /// last.
+    pub fn sorted_by(mut self, columns: &[(&str, SortDirection)]) -> Result<Self> {
+        let about = |error: Error| error.context(format_args!("create table '{}'", self.name));
+        let mut order = SortOrder::builder();
+        for (column, direction) in columns {
+            let Some(field) = self.new.shape.schema.field_by_name(column) else {
+                let text = format!("it has no column '{column}' to sort its files by");
+                return Err(about(Error::new(ErrorKind::Invalid, text)));
+            };
+            order.with_sort_field(SortField {
+                source_id: field.id,
+                transform: Transform::Identity,
+                direction: *direction,
+                null_order: NullOrder::Last,
+            });
+        }
+        let order = order.with_order_id(1).build(&self.new.shape.schema);
+        self.new.shape.order = order.map_err(|error| about(error.into()))?;
+        Ok(self)
     }
 
     /// Its name, with its catalog and namespace.
@@ -165,6 +188,7 @@ fn new_table(catalog: &IcebergCatalogProvider, definition: TableDefinition) -> R
         shape: TableShape {
             schema,
             spec,
+            order: SortOrder::unsorted_order(),
             properties,
             version,
         },

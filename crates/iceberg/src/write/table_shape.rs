@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use iceberg::TableCreation;
 use iceberg::spec::{
-    FormatVersion, Schema as IcebergSchema, TableMetadata, TableMetadataBuilder,
+    FormatVersion, Schema as IcebergSchema, SortOrder, TableMetadata, TableMetadataBuilder,
     UnboundPartitionSpec,
 };
 
@@ -22,6 +22,7 @@ const FORMAT_VERSION: &str = "format-version";
 pub(super) struct TableShape {
     pub(super) schema: IcebergSchema,
     pub(super) spec: UnboundPartitionSpec,
+    pub(super) order: SortOrder,
     pub(super) properties: BTreeMap<String, String>,
     pub(super) version: FormatVersion,
 }
@@ -33,6 +34,7 @@ impl TableShape {
             .name(name.to_string())
             .schema(self.schema.clone())
             .partition_spec(self.spec.clone())
+            .sort_order(self.order.clone())
             .properties(self.properties.clone())
             .format_version(self.version)
             .build()

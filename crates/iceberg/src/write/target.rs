@@ -3,6 +3,7 @@
 
 //! What a write ends in: more rows in a table, or a new table.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use iceberg::spec::DataFile;
@@ -22,6 +23,9 @@ pub(crate) struct WriteCatalog {
     pub(crate) catalog: Arc<dyn Catalog>,
     /// The same, if it can make a table together with its first snapshot.
     pub(crate) staging: Option<SqlCatalog>,
+    /// What the summary of the snapshot says besides the counts. With it, a write without rows makes
+    /// a snapshot, too.
+    pub(crate) summary: Arc<BTreeMap<String, String>>,
 }
 
 /// What the rows of a write become.
@@ -124,13 +128,18 @@ impl Begun {
     /// table are as before, unless the error says that this is not known.
     pub(super) async fn commit(&self, files: Vec<DataFile>, ledger: &Ledger) -> Result<()> {
         let committed = match self {
-            Self::Existing(..) | Self::Created(..) if files.is_empty() => Ok(()),
+            Self::Existing(catalog, _) | Self::Created(catalog, _)
+                if files.is_empty() && catalog.summary.is_empty() =>
+            {
+                Ok(())
+            }
             Self::Staged(staged) if files.is_empty() => staged.create_empty().await.map(drop),
             Self::Existing(catalog, table) | Self::Created(catalog, table) => {
                 let commit = Commit {
                     catalog: catalog.catalog.as_ref(),
                     witness: catalog.catalog.as_ref(),
                     settles: catalog.staging.is_some(),
+                    summary: &catalog.summary,
                 };
                 commit.append(table, files, ledger).await.map(drop)
             }
@@ -139,17 +148,16 @@ impl Begun {
                     catalog: &OneTableCatalog(staged),
                     witness: staged.catalog(),
                     settles: true,
+                    summary: &BTreeMap::new(),
                 };
                 commit.append(staged.table(), files, ledger).await.map(drop)
             }
         };
         match committed {
-            Err(error) if error.kind() != ErrorKind::OutcomeUnknown => {
-                match self.abandon().await {
-                    Some(kept) => Err(error.context(kept)),
-                    None => Err(error),
-                }
-            }
+            Err(error) if error.kind() != ErrorKind::OutcomeUnknown => match self.abandon().await {
+                Some(kept) => Err(error.context(kept)),
+                None => Err(error),
+            },
             other => other,
         }
     }

@@ -3,7 +3,7 @@
 
 //! What a table provider knows of being written to.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
@@ -41,6 +41,15 @@ impl Writable {
             checked: false,
             defaults: Arc::new(defaults.collect()),
         }
+    }
+
+    /// The same, whose snapshots say this in their summary.
+    pub(crate) fn with_summary(&self, summary: BTreeMap<String, String>) -> Self {
+        let mut said = self.clone();
+        if let Some(catalog) = &mut said.catalog {
+            catalog.summary = Arc::new(summary);
+        }
+        said
     }
 
     /// The same for the table as it is now, or as it was.

@@ -4,10 +4,12 @@
 //! Dynamic filters: what the entity side tells about the feature rows that can matter.
 //!
 //! ```text
+//!   key in (…)                                               (where there are few keys, each key column by itself)
 //!   key between min and max of the entity side's keys        (each key column by itself)
 //!   event time <= the latest entity time
 //!   event time >= the earliest entity time - TTL             (where the view has one)
 //!   created time <= the latest entity time                   (under the created cutoff)
+//!   event time >= the floor                                  (rises while rows compete)
 //! ```
 //!
 //! They only prune: a row that passes is still judged by the kernel, so a bound may be rounded outward and is left out where a
@@ -15,29 +17,22 @@
 
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Schema, TimeUnit};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::expressions::{BinaryExpr, Column, DynamicFilterPhysicalExpr, lit};
+use datafusion::physical_expr::expressions::{
+    BinaryExpr, Column, DynamicFilterPhysicalExpr, in_list, lit,
+};
 
+use super::bounds::KeySetBounds;
 use super::view::ViewPlan;
-use crate::kernel::time::{Ttl, Unit, convert_floor};
+use crate::kernel::time::{Ratio, Ttl, Unit};
 
 /// The filter of one view, shared with its scan.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct ViewFilter {
     filter: Arc<DynamicFilterPhysicalExpr>,
-}
-
-/// What the build phase knows of a key set.
-#[derive(Debug, Default)]
-pub(super) struct KeySetBounds {
-    /// The smallest and greatest value of each key column, compared as the key set's types.
-    pub(super) keys: Vec<Option<(ScalarValue, ScalarValue)>>,
-    /// The earliest and latest entity time, in the entity side's unit.
-    pub(super) times: Option<(i64, i64)>,
 }
 
 impl ViewFilter {
@@ -58,75 +53,81 @@ impl ViewFilter {
         Arc::clone(&self.filter) as Arc<dyn PhysicalExpr>
     }
 
-    /// Publishes what the build phase found.
-    pub(super) fn publish(
-        &self,
-        plan: &ViewPlan,
-        schema: &Schema,
-        bounds: &KeySetBounds,
-    ) -> Result<()> {
-        let mut parts = Vec::new();
-        for (key, range) in plan.keys.iter().zip(&bounds.keys) {
-            if let Some((low, high)) = range {
-                between(&mut parts, schema, key.view, low, high);
-            }
-        }
-        if let Some((earliest, latest)) = bounds.times {
-            time_at_most(&mut parts, schema, plan.event, latest, plan.entity_unit);
-            if let Some(oldest) =
-                Ttl::new(plan.ttl_nanos, plan.entity_unit, plan.view_unit).oldest(earliest)
-            {
-                push_time(&mut parts, schema, plan.event, Operator::GtEq, oldest);
-            }
-            if let Some(created) = plan.created.filter(|_| plan.cutoff) {
-                time_at_most(&mut parts, schema, created, latest, plan.entity_unit);
-            }
-        }
-        let filter = parts
-            .into_iter()
-            .reduce(|a, b| Arc::new(BinaryExpr::new(a, Operator::And, b)) as Arc<dyn PhysicalExpr>)
-            .unwrap_or_else(|| lit(true));
+    /// Whether any scan has taken the filter.
+    pub(super) fn is_used(&self) -> bool {
+        self.filter.is_used()
+    }
+
+    pub(super) fn update(&self, filter: Arc<dyn PhysicalExpr>) -> Result<()> {
         self.filter.update(filter)?;
         self.filter.mark_complete();
         Ok(())
     }
 }
 
-/// The smallest and greatest value of a key column over all batches, or none where the type has no order here.
-pub(super) fn key_range(columns: &[ArrayRef]) -> Result<Option<(ScalarValue, ScalarValue)>> {
-    let mut range: Option<(ScalarValue, ScalarValue)> = None;
-    for column in columns {
-        let sorted = arrow::compute::SortOptions {
-            descending: false,
-            nulls_first: false,
-        };
-        if column.is_empty() || column.null_count() == column.len() {
-            continue;
+/// What a row of the view must be to win a slot.
+pub(super) fn necessary(
+    plan: &ViewPlan,
+    schema: &Schema,
+    bounds: &KeySetBounds,
+) -> Arc<dyn PhysicalExpr> {
+    let mut parts = Vec::new();
+    for (key, known) in plan.keys.iter().zip(&bounds.keys) {
+        listed(&mut parts, schema, key.view, &known.listed);
+        if let Some((low, high)) = &known.range {
+            between(&mut parts, schema, key.view, low, high);
         }
-        let (low, high) = extremes(column, sorted)?;
-        range = Some(match range {
-            None => (low, high),
-            Some((a, b)) => (
-                if low < a { low } else { a },
-                if high > b { high } else { b },
-            ),
-        });
     }
-    Ok(range)
+    if let Some((earliest, latest)) = bounds.times {
+        time_at_most(&mut parts, schema, plan.event, latest, plan.entity_unit);
+        let ttl = Ttl::new(plan.ttl_nanos, plan.entity_unit, plan.view_unit);
+        if let Some(oldest) = ttl.oldest(earliest) {
+            push_time(&mut parts, schema, plan.event, Operator::GtEq, oldest);
+        }
+        if let Some(created) = plan.created.filter(|_| plan.cutoff) {
+            time_at_most(&mut parts, schema, created, latest, plan.entity_unit);
+        }
+    }
+    all(parts)
 }
 
-fn extremes(
-    column: &ArrayRef,
-    options: arrow::compute::SortOptions,
-) -> Result<(ScalarValue, ScalarValue)> {
-    let lowest = arrow::compute::sort_to_indices(column, Some(options), Some(1))?;
-    let descending = arrow::compute::SortOptions {
-        descending: true,
-        nulls_first: false,
-    };
-    let highest = arrow::compute::sort_to_indices(column, Some(descending), Some(1))?;
-    let at = |index: u32| ScalarValue::try_from_array(column, index as usize);
-    Ok((at(lowest.value(0))?, at(highest.value(0))?))
+/// The same, of rows that are not older than `floor`, which counts in the unit of the event time column.
+pub(super) fn above(
+    necessary: &Arc<dyn PhysicalExpr>,
+    plan: &ViewPlan,
+    schema: &Schema,
+    floor: i64,
+) -> Arc<dyn PhysicalExpr> {
+    let mut parts = vec![Arc::clone(necessary)];
+    push_time(&mut parts, schema, plan.event, Operator::GtEq, floor);
+    all(parts)
+}
+
+fn all(parts: Vec<Arc<dyn PhysicalExpr>>) -> Arc<dyn PhysicalExpr> {
+    parts
+        .into_iter()
+        .reduce(|a, b| Arc::new(BinaryExpr::new(a, Operator::And, b)))
+        .unwrap_or_else(|| lit(true))
+}
+
+/// One of these values. A value that the column's type cannot hold is in no row.
+fn listed(
+    parts: &mut Vec<Arc<dyn PhysicalExpr>>,
+    schema: &Schema,
+    index: usize,
+    values: &[ScalarValue],
+) {
+    let data_type = schema.field(index).data_type();
+    let values = values
+        .iter()
+        .filter_map(|value| value.cast_to(data_type).ok().filter(|v| !v.is_null()))
+        .map(lit)
+        .collect::<Vec<_>>();
+    if !values.is_empty()
+        && let Ok(filter) = in_list(column(schema, index), values, &false, schema)
+    {
+        parts.push(filter);
+    }
 }
 
 fn column(schema: &Schema, index: usize) -> Arc<dyn PhysicalExpr> {
@@ -165,7 +166,7 @@ fn time_at_most(
             schema,
             index,
             Operator::LtEq,
-            convert_floor(latest, entity_unit, unit),
+            Ratio::of(entity_unit, unit).floor(latest),
         );
     }
 }

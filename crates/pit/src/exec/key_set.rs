@@ -9,14 +9,20 @@ use arrow::array::ArrayRef;
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use arrow::record_batch::RecordBatch;
-use datafusion::common::Result;
+use datafusion::common::{Result, ScalarValue};
+use datafusion::execution::memory_pool::MemoryReservation;
 
-use super::filters::{KeySetBounds, key_range};
+use super::bounds::{KeyBounds, KeySetBounds, key_range};
+use crate::kernel::key_table::KeyTable;
 use crate::kernel::keys::KeyEncoder;
-use crate::kernel::slots::SlotLayout;
+use crate::kernel::slots::{LayoutBuilder, NO_SLOT, SlotLayout};
 use crate::kernel::time::Times;
 
+/// Up to so many keys are named one by one in a filter.
+const LISTED: usize = 64;
+
 /// One distinct set of entity key columns with its slots.
+#[derive(Debug)]
 pub(super) struct KeySet {
     pub(super) columns: Vec<(usize, DataType)>,
     pub(super) encoder: Arc<KeyEncoder>,
@@ -25,33 +31,44 @@ pub(super) struct KeySet {
 }
 
 impl KeySet {
-    /// Lays out the entity side for these key columns.
+    /// Lays out the entity side for these key columns. What is reserved for the work is brought down to what is left of it.
     pub(super) fn build(
         columns: Vec<(usize, DataType)>,
         batches: &[RecordBatch],
         times: &[Times],
+        reservation: &MemoryReservation,
     ) -> Result<Self> {
+        let rows = batches.iter().map(RecordBatch::num_rows).sum();
         let types = columns.iter().map(|(_, t)| t.clone()).collect::<Vec<_>>();
         let encoder = KeyEncoder::try_new(&types)?;
-        let mut ranges: Vec<Vec<ArrayRef>> = vec![Vec::new(); columns.len()];
-        let mut sides = Vec::with_capacity(batches.len());
-        for (batch, times) in batches.iter().zip(times) {
-            let keys = columns
-                .iter()
-                .map(|(index, data_type)| Ok(cast(batch.column(*index), data_type)?))
-                .collect::<Result<Vec<_>>>()?;
-            sides.push((encoder.encode(&keys, batch.num_rows())?, times));
-            ranges
-                .iter_mut()
-                .zip(keys)
-                .for_each(|(range, key)| range.push(key));
+        let mut keys: Vec<Vec<ArrayRef>> = vec![Vec::with_capacity(batches.len()); columns.len()];
+        for batch in batches {
+            for (keys, (index, data_type)) in keys.iter_mut().zip(&columns) {
+                keys.push(cast(batch.column(*index), data_type)?);
+            }
         }
-        let layout = SlotLayout::build(&sides)?;
+        let ranges = keys
+            .iter()
+            .map(|column| key_range(column))
+            .collect::<Result<Vec<_>>>()?;
+        let mut builder = LayoutBuilder::try_new(table(&encoder, &ranges, rows), rows)?;
+        for (at, (batch, times)) in batches.iter().zip(times).enumerate() {
+            let columns = keys.iter().map(|c| Arc::clone(&c[at])).collect::<Vec<_>>();
+            builder.push(&encoder.encode(&columns, batch.num_rows())?, times);
+            let size = builder.size();
+            if size > reservation.size() {
+                reservation.try_resize(size)?;
+            }
+        }
+        let layout = builder.finish();
+        reservation.try_resize(layout.size())?;
+        let listed = listed(&layout, &keys)?;
         let bounds = KeySetBounds {
             keys: ranges
-                .iter()
-                .map(|columns| key_range(columns))
-                .collect::<Result<_>>()?,
+                .into_iter()
+                .zip(listed)
+                .map(|(range, listed)| KeyBounds { range, listed })
+                .collect(),
             times: layout.time_range(),
         };
         Ok(Self {
@@ -61,4 +78,56 @@ impl KeySet {
             bounds,
         })
     }
+}
+
+/// Integers close together need no hashing.
+fn table(
+    encoder: &KeyEncoder,
+    ranges: &[Option<(ScalarValue, ScalarValue)>],
+    rows: usize,
+) -> KeyTable {
+    let direct = match (encoder, ranges) {
+        (
+            KeyEncoder::Integer,
+            [Some((ScalarValue::Int64(Some(low)), ScalarValue::Int64(Some(high))))],
+        ) => KeyTable::direct(*low, *high, rows),
+        _ => None,
+    };
+    direct.unwrap_or_else(KeyTable::hashed)
+}
+
+/// The values of each key column one by one, where there are few keys.
+fn listed(layout: &SlotLayout, keys: &[Vec<ArrayRef>]) -> Result<Vec<Vec<ScalarValue>>> {
+    let mut listed = vec![Vec::new(); keys.len()];
+    let firsts = layout
+        .groups()
+        .map(|(start, _)| start as u32)
+        .take(LISTED + 1)
+        .collect::<Vec<_>>();
+    if firsts.len() > LISTED {
+        return Ok(listed);
+    }
+    let mut missing = vec![true; firsts.len()];
+    let mut left = firsts.len();
+    let mut row = 0;
+    let lengths = keys.first().into_iter().flatten().map(|c| c.len());
+    for (at, length) in lengths.enumerate() {
+        for within in 0..length {
+            let slot = layout.row_slots[row];
+            row += 1;
+            let place = firsts.partition_point(|first| *first <= slot);
+            if slot == NO_SLOT || left == 0 || !missing[place - 1] {
+                continue;
+            }
+            missing[place - 1] = false;
+            left -= 1;
+            for (listed, column) in listed.iter_mut().zip(keys) {
+                let value = ScalarValue::try_from_array(&column[at], within)?;
+                if !listed.contains(&value) {
+                    listed.push(value);
+                }
+            }
+        }
+    }
+    Ok(listed)
 }

@@ -2,6 +2,19 @@
 // Copyright the datafusion-feast authors
 
 //! What EXPLAIN ANALYZE tells.
+//!
+//! ```text
+//!   entity_rows, slots, parts            parts: how often the views were read, each time for a part of the entity rows
+//!   build_time, gather_time              wall clock
+//!   peak_mem_used, spilled_bytes         spilled: of the entity side
+//!   VIEW.rows_probed                     rows that the scan gave
+//!   VIEW.rows_matched, VIEW.rows_expired rows with a slot that they could win; too old for it
+//!   VIEW.slots_filled, VIEW.slots_tied   slots with a winner; those that a second read of the view decided
+//!   VIEW.probe_time                      of all threads
+//!   VIEW.floor_raised                    how often the view's filter was tightened while rows competed
+//!   VIEW.late_payload, VIEW.rows_fetched parts whose payload was fetched late, 0: all in one pass; winners fetched so
+//!   VIEW.fetch_time                      of fetching them
+//! ```
 
 use datafusion::physical_plan::metrics::{
     BaselineMetrics, Count, ExecutionPlanMetricsSet, Gauge, MetricBuilder, Time,
@@ -12,44 +25,61 @@ use datafusion::physical_plan::metrics::{
 pub(super) struct PitMetrics {
     pub(super) baseline: BaselineMetrics,
     pub(super) build_time: Time,
-    pub(super) probe_time: Time,
     pub(super) gather_time: Time,
     pub(super) entity_rows: Count,
     pub(super) slots: Count,
+    pub(super) parts: Count,
     pub(super) peak_mem_used: Gauge,
 }
 
 impl PitMetrics {
-    pub(super) fn new(set: &ExecutionPlanMetricsSet) -> Self {
+    pub(super) fn new(set: &ExecutionPlanMetricsSet, partition: usize) -> Self {
+        let count = |name: &'static str| MetricBuilder::new(set).counter(name, partition);
+        let time = |name: &'static str| MetricBuilder::new(set).subset_time(name, partition);
         Self {
-            baseline: BaselineMetrics::new(set, 0),
-            build_time: MetricBuilder::new(set).subset_time("build_time", 0),
-            probe_time: MetricBuilder::new(set).subset_time("probe_time", 0),
-            gather_time: MetricBuilder::new(set).subset_time("gather_time", 0),
-            entity_rows: MetricBuilder::new(set).counter("entity_rows", 0),
-            slots: MetricBuilder::new(set).counter("slots", 0),
-            peak_mem_used: MetricBuilder::new(set).gauge("peak_mem_used", 0),
+            baseline: BaselineMetrics::new(set, partition),
+            build_time: time("build_time"),
+            gather_time: time("gather_time"),
+            entity_rows: count("entity_rows"),
+            slots: count("slots"),
+            parts: count("parts"),
+            peak_mem_used: MetricBuilder::new(set).gauge("peak_mem_used", partition),
         }
     }
 }
 
 /// One view's metrics, labelled by its name.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct ViewMetrics {
     pub(super) rows_probed: Count,
     pub(super) rows_matched: Count,
     pub(super) rows_expired: Count,
     pub(super) slots_filled: Count,
+    pub(super) slots_tied: Count,
+    pub(super) floor_raised: Count,
+    pub(super) late_payload: Count,
+    pub(super) rows_fetched: Count,
+    pub(super) fetch_time: Time,
+    pub(super) probe_time: Time,
 }
 
 impl ViewMetrics {
-    pub(super) fn new(set: &ExecutionPlanMetricsSet, view: &str) -> Self {
-        let count = |name: &str| MetricBuilder::new(set).counter(format!("{view}.{name}"), 0);
+    pub(super) fn new(set: &ExecutionPlanMetricsSet, view: &str, partition: usize) -> Self {
+        let count =
+            |name: &str| MetricBuilder::new(set).counter(format!("{view}.{name}"), partition);
         Self {
             rows_probed: count("rows_probed"),
             rows_matched: count("rows_matched"),
             rows_expired: count("rows_expired"),
             slots_filled: count("slots_filled"),
+            slots_tied: count("slots_tied"),
+            floor_raised: count("floor_raised"),
+            late_payload: count("late_payload"),
+            rows_fetched: count("rows_fetched"),
+            fetch_time: MetricBuilder::new(set)
+                .subset_time(format!("{view}.fetch_time"), partition),
+            probe_time: MetricBuilder::new(set)
+                .subset_time(format!("{view}.probe_time"), partition),
         }
     }
 }

@@ -19,63 +19,93 @@
 //!
 //! # Inputs
 //!
-//! Child 0 is the entity side: read whole, partition after partition; when its plan declares an order, that order is required
-//! and kept. The other children are the views, read in any order and any number of partitions, once.
+//! ```text
+//!   PitJoinExec ─┬─ entity side
+//!                ├─ view 1          keys, times, the features asked for
+//!                ├─ view 2
+//!                └─ view 1, ties    the same rows with all columns that break ties: read only where rows tied
+//! ```
+//!
+//! Views are read in any order and any number of partitions. Each has to give the same rows when it is read again.
+//!
+//! # Two forms
+//!
+//! **Collected**: one partition of output; the entity side is read partition after partition, and an order that its plan declares is
+//! required and kept. **Partitioned**: all inputs are hash-partitioned on one expression over the keys, and each partition joins its
+//! part; no order is kept.
 //!
 //! # Phases
 //!
-//! 1. **Build**: collect the entity side; lay out the slots of every distinct key set once; publish what is known of keys and
+//! 1. **Build**: read the entity side; lay out the slots of every distinct key set once; publish what is known of keys and
 //!    times as dynamic filters, which prune the views' files, row groups and pages.
-//! 2. **Probe**: every partition of every view competes for its own copy of the slots; copies are merged by maximum.
-//! 3. **Gather**: winners run along each key's slots, TTL is applied, batches are written in the entity side's order.
+//! 2. **Probe**: the partitions of every view compete for its slots, which they share; as slots fill up, the filters tighten.
+//! 3. **Ties**: where rows tied by all that was read, the view is read again with the other columns, for the tied keys.
+//! 4. **Gather**: winners run along each key's slots, TTL is applied, batches are written in the entity side's order.
 //!
 //! # Memory
 //!
-//! The entity side, 24 bytes a slot for every view and partition, and the payload of the leading rows (at most three times the
-//! winners'), all under one reservation. The history is never held.
+//! The entity side; for each slot its time, and a view's best row for it (see `kernel::row_format`). All of it is reserved, most of
+//! it before a view is read. The history is never held. With too little memory the entity side goes to temporary files and is
+//! joined in parts, each of which reads the views again.
 
+mod bounds;
+mod entities;
 mod filters;
+mod gather;
+mod key_expr;
 mod key_set;
+mod late;
+mod lease;
 mod metrics;
-mod stream;
+mod newest_first;
+mod plan;
+mod probing;
+mod rising;
+mod running;
+mod task;
 #[cfg(test)]
 mod tests;
+mod ties;
 mod view;
 
-use std::any::Any;
-use std::fmt;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
-use datafusion::common::stats::Precision;
-use datafusion::common::{Result, Statistics, internal_err};
-use datafusion::config::ConfigOptions;
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, OrderingRequirements};
-use datafusion::physical_plan::execution_plan::{Boundedness, CardinalityEffect, EmissionType};
-use datafusion::physical_plan::filter_pushdown::{
-    ChildFilterDescription, ChildPushdownResult, FilterDescription, FilterPushdownPhase,
-    FilterPushdownPropagation,
-};
-use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::common::{Result, internal_err, plan_err};
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::{EquivalenceProperties, LexOrdering};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
+use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, Partitioning, PhysicalExpr,
-    PlanProperties,
+    ExecutionPlan, ExecutionPlanProperties, Partitioning, PlanProperties,
 };
 
-use crate::logical::describe_views;
-use crate::spec::PitSpec;
+use crate::spec::{PitSpec, PitView};
 use filters::ViewFilter;
+use lease::SharedFilters;
 use view::ViewPlan;
 
+/// How a join is spread over partitions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum PitJoinMode {
+    /// One partition of output, in the order of the entity side.
+    #[default]
+    Collected,
+    /// As many partitions as the entity side has, all inputs hash-partitioned on one expression over the keys: for clusters. All
+    /// views have to share one key set, and rows come in no order.
+    Partitioned,
+}
+
 /// A point-in-time join; see the module's page.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct PitJoinExec {
     entity: Arc<dyn ExecutionPlan>,
-    views: Vec<Arc<dyn ExecutionPlan>>,
+    views: Vec<SidePlan>,
     spec: Arc<PitSpec>,
-    plans: Arc<Vec<ViewPlan>>,
-    filters: Vec<ViewFilter>,
+    mode: PitJoinMode,
+    filters: Arc<SharedFilters>,
     /// The order the entity side declared when the join was planned. It is required of the entity side and claimed for the answer;
     /// `maintains_input_order` stays false, or a sort above would be moved below where another order is required.
     order: Option<LexOrdering>,
@@ -85,22 +115,45 @@ pub struct PitJoinExec {
     metrics: ExecutionPlanMetricsSet,
 }
 
+/// The inputs of one view.
+#[derive(Debug, Clone)]
+struct SidePlan {
+    input: Arc<dyn ExecutionPlan>,
+    plan: Arc<ViewPlan>,
+    ties: Option<(Arc<dyn ExecutionPlan>, Arc<ViewPlan>)>,
+}
+
+/// A view's inputs, each with what is made of its columns.
+struct Side<'a> {
+    input: &'a Arc<dyn ExecutionPlan>,
+    plan: &'a Arc<ViewPlan>,
+    ties: Option<(&'a Arc<ViewPlan>, &'a Arc<dyn ExecutionPlan>)>,
+}
+
 impl PitJoinExec {
-    /// A join of these inputs; the checks of [`PitSpec::output_schema`] apply.
+    /// A join of these inputs in one partition; the checks of [`PitSpec::output_schema`] apply.
+    ///
+    /// # Errors
+    ///
+    /// A column is missing or of a wrong type, or two columns of the answer share a name.
     pub fn try_new(
         entity: Arc<dyn ExecutionPlan>,
         views: Vec<Arc<dyn ExecutionPlan>>,
         spec: Arc<PitSpec>,
     ) -> Result<Self> {
-        let order = entity.properties().output_ordering().cloned();
-        Self::with_order(entity, views, spec, order)
+        Self::try_new_with_mode(entity, views, spec, PitJoinMode::Collected)
     }
 
-    fn with_order(
+    /// A join of these inputs, spread over partitions as `mode` says.
+    ///
+    /// # Errors
+    ///
+    /// As for [`PitJoinExec::try_new`]; and when views with different keys are to be partitioned.
+    pub fn try_new_with_mode(
         entity: Arc<dyn ExecutionPlan>,
         views: Vec<Arc<dyn ExecutionPlan>>,
         spec: Arc<PitSpec>,
-        order: Option<LexOrdering>,
+        mode: PitJoinMode,
     ) -> Result<Self> {
         if views.len() != spec.views.len() {
             return internal_err!(
@@ -111,38 +164,39 @@ impl PitJoinExec {
         }
         let schemas = views.iter().map(|v| v.schema()).collect::<Vec<_>>();
         let schema = spec.output_schema(&entity.schema(), &schemas)?;
-        let plans = spec
-            .views
-            .iter()
-            .zip(&schemas)
-            .map(|(view, schema)| ViewPlan::try_new(view, &spec, &entity.schema(), schema))
-            .collect::<Result<Vec<_>>>()?;
-        let filters = plans
-            .iter()
-            .zip(&schemas)
-            .map(|(p, s)| ViewFilter::new(p, s))
-            .collect::<Vec<_>>();
-        let equivalence = match &order {
-            Some(order) => {
-                EquivalenceProperties::new_with_orderings(Arc::clone(&schema), [order.clone()])
-            }
-            None => EquivalenceProperties::new(Arc::clone(&schema)),
+        let order = match mode {
+            PitJoinMode::Collected => entity.properties().output_ordering().cloned(),
+            PitJoinMode::Partitioned => None,
         };
-        let properties = PlanProperties::new(
-            equivalence,
-            Partitioning::UnknownPartitioning(1),
-            EmissionType::Final,
-            Boundedness::Bounded,
-        );
+        let inputs = views
+            .into_iter()
+            .zip(&spec.views)
+            .map(|(input, view)| narrowed(input, view))
+            .collect::<Result<Vec<_>>>()?;
+        let views = sides(&entity, inputs, &spec)?;
+        if mode == PitJoinMode::Partitioned {
+            check_one_key_set(&views)?;
+        }
+        let filters = Arc::new(SharedFilters::new(
+            views
+                .iter()
+                .map(|v| Some(ViewFilter::new(&v.plan, &v.input.schema())))
+                .chain(views.iter().map(|v| {
+                    let (input, plan) = v.ties.as_ref()?;
+                    Some(ViewFilter::new(plan, &input.schema()))
+                }))
+                .collect(),
+        ));
+        let properties = properties(schema, &entity, order.as_ref(), mode);
         Ok(Self {
             entity,
             views,
             spec,
-            plans: Arc::new(plans),
+            mode,
             filters,
             order,
             fetch: None,
-            properties: Arc::new(properties),
+            properties,
             metrics: ExecutionPlanMetricsSet::new(),
         })
     }
@@ -151,198 +205,132 @@ impl PitJoinExec {
     pub fn spec(&self) -> &Arc<PitSpec> {
         &self.spec
     }
-}
 
-impl DisplayAs for PitJoinExec {
-    fn fmt_as(&self, format: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
-        match format {
-            DisplayFormatType::TreeRender => {
-                writeln!(f, "time={}", self.spec.event_time)?;
-                self.spec
-                    .views
-                    .iter()
-                    .try_for_each(|v| writeln!(f, "view={}", v.name))
-            }
-            _ => write!(
-                f,
-                "PitJoinExec: collected, time={}{}, views=[{}]",
-                self.spec.event_time,
-                self.fetch
-                    .map_or(String::new(), |rows| format!(", fetch={rows}")),
-                describe_views(&self.spec)
-            ),
-        }
-    }
-}
-
-impl ExecutionPlan for PitJoinExec {
-    fn name(&self) -> &'static str {
-        "PitJoinExec"
+    /// How the join is spread over partitions.
+    pub fn mode(&self) -> PitJoinMode {
+        self.mode
     }
 
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    fn required_input_distribution(&self) -> Vec<Distribution> {
-        let entity = match self.order {
-            Some(_) => Distribution::SinglePartition,
-            None => Distribution::UnspecifiedDistribution,
-        };
-        std::iter::once(entity)
-            .chain(
-                self.views
-                    .iter()
-                    .map(|_| Distribution::UnspecifiedDistribution),
-            )
-            .collect()
-    }
-
-    fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
-        let entity = self.order.clone().map(OrderingRequirements::from);
-        std::iter::once(entity)
-            .chain(self.views.iter().map(|_| None))
-            .collect()
-    }
-
-    /// Splitting the entity side would only shuffle its rows; views are probed by as many threads as there are partitions.
-    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
-        std::iter::once(false)
-            .chain(self.views.iter().map(|_| true))
-            .collect()
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        std::iter::once(&self.entity).chain(&self.views).collect()
-    }
-
-    fn with_new_children(
-        self: Arc<Self>,
-        mut children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        if children.len() != self.views.len() + 1 {
-            return internal_err!(
-                "PitJoinExec has {} children, got {}",
-                self.views.len() + 1,
-                children.len()
-            );
-        }
-        let views = children.split_off(1);
-        let entity = children.remove(0);
-        let mut join = Self::with_order(entity, views, Arc::clone(&self.spec), self.order.clone())?;
-        // The views' inputs may hold these filters already.
-        join.filters.clone_from(&self.filters);
-        join.fetch = self.fetch;
-        Ok(Arc::new(join))
-    }
-
-    fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
-        let (entity, views) = (Arc::clone(&self.entity), self.views.clone());
-        let mut join = Self::with_order(entity, views, Arc::clone(&self.spec), self.order.clone())?;
-        join.fetch = self.fetch;
-        Ok(Arc::new(join))
-    }
-
-    fn execute(
+    /// The same join over other inputs that give the same columns. The filters stay the same: inputs may hold them already.
+    fn with_inputs(
         &self,
-        partition: usize,
-        context: Arc<TaskContext>,
-    ) -> Result<SendableRecordBatchStream> {
-        if partition != 0 {
-            return internal_err!("PitJoinExec has one partition, asked for {partition}");
-        }
-        Ok(stream::start(self, context))
+        entity: Arc<dyn ExecutionPlan>,
+        inputs: Vec<(Arc<dyn ExecutionPlan>, Option<Arc<dyn ExecutionPlan>>)>,
+    ) -> Result<Self> {
+        let views = sides(&entity, inputs, &self.spec)?;
+        let schema = Arc::clone(self.properties.eq_properties.schema());
+        Ok(Self {
+            properties: properties(schema, &entity, self.order.as_ref(), self.mode),
+            entity,
+            views,
+            metrics: ExecutionPlanMetricsSet::new(),
+            ..self.clone()
+        })
     }
 
-    fn fetch(&self) -> Option<usize> {
-        self.fetch
-    }
-
-    /// Every entity row has one row in the answer, in order: the first rows of the answer are those of the first entity rows.
-    fn with_fetch(&self, limit: Option<usize>) -> Option<Arc<dyn ExecutionPlan>> {
-        let (entity, views) = (Arc::clone(&self.entity), self.views.clone());
-        let mut join =
-            Self::with_order(entity, views, Arc::clone(&self.spec), self.order.clone()).ok()?;
-        join.filters.clone_from(&self.filters);
-        join.fetch = limit;
-        Some(Arc::new(join))
-    }
-
-    fn metrics(&self) -> Option<MetricsSet> {
-        Some(self.metrics.clone_inner())
-    }
-
-    fn partition_statistics(&self, _partition: Option<usize>) -> Result<Statistics> {
-        let mut statistics = Statistics::new_unknown(&self.schema());
-        let entity = match self.fetch {
-            Some(_) => self.entity.partition_statistics(None)?.to_inexact(),
-            None => self.entity.partition_statistics(None)?,
-        };
-        statistics.num_rows = match self.fetch {
-            Some(rows) => {
-                Precision::Inexact(entity.num_rows.get_value().map_or(rows, |n| rows.min(*n)))
-            }
-            None => entity.num_rows,
-        };
-        for (column, known) in statistics
-            .column_statistics
-            .iter_mut()
-            .zip(entity.column_statistics)
-        {
-            *column = known;
-        }
-        Ok(statistics)
-    }
-
-    fn cardinality_effect(&self) -> CardinalityEffect {
-        CardinalityEffect::Equal
-    }
-
-    /// Filters from above that read entity columns go to the entity side; the views get the dynamic filter that the build
-    /// phase fills.
-    fn gather_filters_for_pushdown(
-        &self,
-        phase: FilterPushdownPhase,
-        parent_filters: Vec<Arc<dyn PhysicalExpr>>,
-        config: &ConfigOptions,
-    ) -> Result<FilterDescription> {
-        // A filter below a fetch would let other rows be the first ones.
-        let entity = match self.fetch {
-            Some(_) => ChildFilterDescription::all_unsupported(&parent_filters),
-            None => ChildFilterDescription::from_child_with_allowed_indices(
-                &parent_filters,
-                (0..self.entity.schema().fields().len()).collect(),
-                &self.entity,
-            )?,
-        };
-        let mut description = FilterDescription::new().with_child(entity);
-        for filter in &self.filters {
-            let mut child = ChildFilterDescription::all_unsupported(&parent_filters);
-            if phase == FilterPushdownPhase::Post && config.optimizer.enable_dynamic_filter_pushdown
-            {
-                child = child.with_self_filter(filter.expr());
-            }
-            description = description.with_child(child);
-        }
-        Ok(description)
-    }
-
-    fn handle_child_pushdown_result(
-        &self,
-        _phase: FilterPushdownPhase,
-        child_pushdown_result: ChildPushdownResult,
-        _config: &ConfigOptions,
-    ) -> Result<FilterPushdownPropagation<Arc<dyn ExecutionPlan>>> {
-        Ok(FilterPushdownPropagation::if_any(child_pushdown_result))
+    fn sides(&self) -> impl Iterator<Item = Side<'_>> {
+        self.views.iter().map(|view| Side {
+            input: &view.input,
+            plan: &view.plan,
+            ties: view.ties.as_ref().map(|(input, plan)| (plan, input)),
+        })
     }
 }
 
-impl PitJoinExec {
-    fn output_schema(&self) -> SchemaRef {
-        Arc::clone(self.properties.eq_properties.schema())
+fn properties(
+    schema: SchemaRef,
+    entity: &Arc<dyn ExecutionPlan>,
+    order: Option<&LexOrdering>,
+    mode: PitJoinMode,
+) -> Arc<PlanProperties> {
+    let equivalence = match order {
+        Some(order) => EquivalenceProperties::new_with_orderings(schema, [order.clone()]),
+        None => EquivalenceProperties::new(schema),
+    };
+    let partitions = match mode {
+        PitJoinMode::Collected => 1,
+        PitJoinMode::Partitioned => entity.output_partitioning().partition_count(),
+    };
+    Arc::new(PlanProperties::new(
+        equivalence,
+        Partitioning::UnknownPartitioning(partitions),
+        EmissionType::Final,
+        Boundedness::Bounded,
+    ))
+}
+
+/// The views' inputs with what is made of their columns.
+fn sides(
+    entity: &Arc<dyn ExecutionPlan>,
+    inputs: Vec<(Arc<dyn ExecutionPlan>, Option<Arc<dyn ExecutionPlan>>)>,
+    spec: &PitSpec,
+) -> Result<Vec<SidePlan>> {
+    let schema = entity.schema();
+    let plan = |view: &PitView, input: &Arc<dyn ExecutionPlan>| {
+        ViewPlan::try_new(view, spec, &schema, &input.schema()).map(Arc::new)
+    };
+    let sides = inputs.into_iter().zip(&spec.views);
+    sides
+        .map(|((input, ties), view)| {
+            let ties = match ties {
+                Some(ties) => Some((Arc::clone(&ties), plan(view, &ties)?)),
+                None => None,
+            };
+            Ok(SidePlan {
+                plan: plan(view, &input)?,
+                input,
+                ties,
+            })
+        })
+        .collect()
+}
+
+/// A view's input without the columns that only break ties, and the whole of it where it has such columns.
+fn narrowed(
+    input: Arc<dyn ExecutionPlan>,
+    view: &PitView,
+) -> Result<(Arc<dyn ExecutionPlan>, Option<Arc<dyn ExecutionPlan>>)> {
+    let mut view = view.clone();
+    let ties = std::mem::take(&mut view.tie_break);
+    let kept = view.columns().collect::<HashSet<_>>();
+    if ties.iter().all(|name| kept.contains(name.as_str())) {
+        return Ok((input, None));
+    }
+    let schema = input.schema();
+    let columns = schema
+        .fields()
+        .iter()
+        .enumerate()
+        .filter(|(_, field)| kept.contains(field.name().as_str()))
+        .map(|(index, field)| ProjectionExpr {
+            expr: Arc::new(Column::new(field.name(), index)),
+            alias: field.name().clone(),
+        })
+        .collect::<Vec<_>>();
+    let narrow = ProjectionExec::try_new(columns, Arc::clone(&input))?;
+    Ok((Arc::new(narrow), Some(input)))
+}
+
+fn check_one_key_set(views: &[SidePlan]) -> Result<()> {
+    let Some(first) = views.first() else {
+        return Ok(());
+    };
+    if first.plan.keys.is_empty() {
+        return plan_err!(
+            "feast_pit_join: view {} has no join key, so its rows cannot be partitioned by it; join it collected",
+            first.plan.name
+        );
+    }
+    match views
+        .iter()
+        .find(|v| v.plan.key_set() != first.plan.key_set())
+    {
+        Some(other) => plan_err!(
+            "feast_pit_join: views {} and {} have different join keys, so their rows cannot be partitioned together; join them \
+             collected, or in two joins",
+            first.plan.name,
+            other.plan.name
+        ),
+        None => Ok(()),
     }
 }

@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the datafusion-feast authors
 
+mod memory;
+mod partitioned;
+mod pruning;
+mod streams;
+mod ties;
+mod twice;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,13 +16,13 @@ use arrow::array::{
 };
 use arrow::record_batch::RecordBatch;
 use arrow::util::pretty::pretty_format_batches;
+use datafusion::common::ScalarValue;
 use datafusion::datasource::MemTable;
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::physical_plan::{ExecutionPlan, collect};
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use super::PitJoinExec;
-use crate::spec::{PitFeature, PitKey, PitSpec, PitView};
+use crate::spec::{PitFeature, PitKey, PitProvenance, PitSpec, PitView};
 
 fn times(values: &[Option<i64>]) -> ArrayRef {
     Arc::new(TimestampMicrosecondArray::from(values.to_vec()).with_timezone("UTC"))
@@ -43,6 +50,7 @@ fn view(ttl: Option<Duration>) -> PitView {
             column: name("v"),
             output: name("v"),
         }],
+        provenance: None,
     }
 }
 
@@ -152,6 +160,53 @@ async fn newest_row_not_after_the_entity_row_wins_in_input_order() {
         column(&answer, "driver"),
         [Some(1), Some(1), Some(2), None, Some(1), Some(1)]
     );
+}
+
+#[tokio::test]
+async fn provenance_follows_the_features() {
+    let told = PitView {
+        provenance: Some(PitProvenance {
+            event_time: "stats__at".to_owned(),
+            created_time: "stats__created".to_owned(),
+            constants: vec![("stats__version".to_owned(), ScalarValue::from(7_i64))],
+        }),
+        ..view(None)
+    };
+    let untold = PitView {
+        created_time: None,
+        ..told.clone()
+    };
+    let answer = join(entities(), vec![(told, vec![history()])]).await;
+    let names = answer[0].schema();
+    let names: Vec<_> = names.fields().iter().map(|f| f.name().as_str()).collect();
+    let expected = [
+        "driver",
+        "time",
+        "v",
+        "stats__at",
+        "stats__created",
+        "stats__version",
+    ];
+    assert_eq!(names, expected);
+    let shown = |name: &str, answer: &[RecordBatch]| {
+        let zoned = arrow::compute::concat_batches(&answer[0].schema(), answer).unwrap();
+        let column = zoned.column_by_name(name).unwrap();
+        assert_eq!(column.data_type(), times(&[]).data_type(), "{name}");
+        let micros = arrow::compute::cast(column, &arrow::datatypes::DataType::Int64).unwrap();
+        use arrow::array::AsArray;
+        use arrow::datatypes::Int64Type;
+        micros
+            .as_primitive::<Int64Type>()
+            .iter()
+            .collect::<Vec<_>>()
+    };
+    let won = [Some(4), Some(6), None, None, None, Some(4)];
+    assert_eq!(shown("stats__at", &answer), won);
+    assert_eq!(shown("stats__created", &answer), won);
+    assert_eq!(column(&answer, "stats__version"), [Some(7); 6]);
+    let answer = join(entities(), vec![(untold, vec![history()])]).await;
+    assert_eq!(shown("stats__at", &answer), won);
+    assert_eq!(shown("stats__created", &answer), [None; 6]);
 }
 
 #[tokio::test]
@@ -311,55 +366,6 @@ async fn illegal_keys_are_refused_by_name() {
         error.contains("join key driver of the entity side has type Float64"),
         "{error}"
     );
-}
-
-#[tokio::test]
-async fn slices_of_one_batch_count_for_their_own_rows() {
-    let n = 300_000_i64;
-    let entities = batch(vec![
-        (
-            "driver",
-            Arc::new(Int64Array::from((0..n).collect::<Vec<_>>())) as ArrayRef,
-        ),
-        ("time", times(&(0..n).map(|_| Some(5)).collect::<Vec<_>>())),
-    ]);
-    let runtime = RuntimeEnvBuilder::new()
-        .with_memory_limit(80 << 20, 1.0)
-        .build_arc()
-        .unwrap();
-    let context = SessionContext::new_with_config_rt(SessionConfig::new(), runtime);
-    let entity = scan(&context, vec![vec![entities]]).await;
-    let input = scan(&context, vec![history()]).await;
-    let spec = PitSpec {
-        event_time: "time".to_owned(),
-        views: vec![view(None)],
-    };
-    let join = Arc::new(PitJoinExec::try_new(entity, vec![input], Arc::new(spec)).unwrap());
-    let answer = collect(join, context.task_ctx()).await.unwrap();
-    assert_eq!(column(&answer, "v")[..4], [None, Some(40), None, Some(7)]);
-    assert_eq!(context.runtime_env().memory_pool.reserved(), 0);
-}
-
-#[tokio::test]
-async fn a_join_over_its_memory_limit_says_so_and_gives_it_back() {
-    let runtime = RuntimeEnvBuilder::new()
-        .with_memory_limit(1_000, 1.0)
-        .build_arc()
-        .unwrap();
-    let context = SessionContext::new_with_config_rt(SessionConfig::new(), runtime);
-    let entity = scan(&context, vec![vec![entities()]]).await;
-    let input = scan(&context, vec![history()]).await;
-    let spec = PitSpec {
-        event_time: "time".to_owned(),
-        views: vec![view(None)],
-    };
-    let join = Arc::new(PitJoinExec::try_new(entity, vec![input], Arc::new(spec)).unwrap());
-    let error = collect(join, context.task_ctx())
-        .await
-        .unwrap_err()
-        .to_string();
-    assert!(error.contains("PitJoin"), "{error}");
-    assert_eq!(context.runtime_env().memory_pool.reserved(), 0);
 }
 
 #[tokio::test]

@@ -3,14 +3,16 @@
 
 //! A view of the specification with its names resolved to column numbers.
 
-use arrow::datatypes::{DataType, Schema};
-use datafusion::common::{Result, internal_err};
+mod narrow;
 
-use crate::kernel::order::TieEncoder;
+use arrow::datatypes::{DataType, Schema};
+use datafusion::common::{Result, ScalarValue, internal_err};
+
+use crate::kernel::payload::Payload;
+use crate::kernel::row_format::RowFormat;
 use crate::kernel::time::Unit;
-use crate::kernel::winners::Payload;
 use crate::key_type::key_type;
-use crate::spec::{PitSpec, PitView, utc};
+use crate::spec::{PitSpec, PitView};
 
 /// One key column of both sides and the type it is compared as.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,9 +38,14 @@ pub(super) struct ViewPlan {
     payload: Vec<usize>,
     payload_types: Vec<DataType>,
     payload_created: Option<usize>,
+    /// The columns that break ties, as far as the input has them.
     ties: Vec<usize>,
+    /// Whether the input has all columns that break ties.
+    complete: bool,
     pub(super) features: Vec<usize>,
     pub(super) feature_types: Vec<DataType>,
+    /// Columns of the answer that are the same in every row, after the features.
+    pub(super) constants: Vec<ScalarValue>,
 }
 
 impl ViewPlan {
@@ -89,18 +96,21 @@ impl ViewPlan {
                 .map(|name| at(schema, name))
                 .collect::<Result<Vec<_>>>()
         };
-        let features = resolve(&mut view.features.iter().map(|f| f.column.as_str()))?;
-        let ties = resolve(&mut view.tie_break.iter().map(String::as_str))?;
+        let gathered = view.gathered(schema)?;
+        let features = resolve(&mut gathered.iter().map(|(column, _)| *column))?;
+        let ties = view
+            .tie_break
+            .iter()
+            .map_while(|name| schema.index_of(name).ok())
+            .collect::<Vec<_>>();
+        let complete = ties.len() == view.tie_break.len();
         let created = view
             .created_time
             .as_ref()
             .map(|name| at(schema, name))
             .transpose()?;
         let event = at(schema, &view.event_time)?;
-        let feature_types = features
-            .iter()
-            .map(|i| utc(schema.field(*i).data_type()))
-            .collect();
+        let feature_types = gathered.into_iter().map(|(_, told)| told).collect();
         let features = features.into_iter().map(&mut keep).collect();
         let ties = ties.into_iter().map(&mut keep).collect();
         let payload_created = created.map(&mut keep);
@@ -123,25 +133,32 @@ impl ViewPlan {
             payload,
             payload_created,
             ties,
+            complete,
             features,
             feature_types,
+            constants: view.constants(),
         })
     }
 
     /// What the view's rows keep when they lead.
     pub(super) fn payload(&self) -> Result<Payload> {
-        let tie_types = self
-            .ties
-            .iter()
-            .map(|i| self.payload_types[*i].clone())
-            .collect::<Vec<_>>();
+        let mut order = self.payload_created.into_iter().collect::<Vec<_>>();
+        order.extend(&self.ties);
+        let mut asked = self.features.clone();
+        if self.complete {
+            order.append(&mut asked);
+        }
         Ok(Payload {
             columns: self.payload.clone(),
-            types: self.payload_types.clone(),
-            created: self.payload_created,
-            ties: self.ties.clone(),
-            encoder: TieEncoder::try_new(&tie_types)?,
+            format: RowFormat::try_new(&self.payload_types)?,
+            order,
+            asked,
         })
+    }
+
+    /// The columns kept, by number of the input.
+    pub(super) fn payload_columns(&self) -> &[usize] {
+        &self.payload
     }
 
     /// The entity side's columns and types that make this view's key set.

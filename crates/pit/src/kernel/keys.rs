@@ -2,8 +2,15 @@
 // Copyright the datafusion-feast authors
 
 //! Keys of both sides in one comparable form.
+//!
+//! ```text
+//!   no column                 one key for all rows
+//!   one integer               the 64 bits are the key
+//!   one string or binary      the value's own bytes, and a hash of them
+//!   anything else             row-encoded bytes, and a hash of them
+//! ```
 
-use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, BinaryViewArray, LargeBinaryArray};
 use arrow::buffer::{NullBuffer, ScalarBuffer};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
@@ -17,8 +24,10 @@ pub(crate) enum KeyEncoder {
     Entityless,
     /// One integer column, compared as 64 bits.
     Integer,
+    /// One column of strings or bytes, compared as it is.
+    Text(DataType),
     /// Anything else, compared as row-encoded bytes of these types.
-    Bytes {
+    Encoded {
         types: Vec<DataType>,
         converter: RowConverter,
     },
@@ -35,18 +44,31 @@ pub(crate) enum Keys {
         nulls: Option<NullBuffer>,
     },
     Bytes {
-        rows: Rows,
+        bytes: KeyBytes,
         hashes: Vec<u64>,
         nulls: Option<NullBuffer>,
     },
 }
 
+/// The bytes of keys that are more than 64 bits.
+#[derive(Debug)]
+pub(crate) enum KeyBytes {
+    Encoded(Rows),
+    Small(BinaryArray),
+    Large(LargeBinaryArray),
+    View(BinaryViewArray),
+}
+
 impl KeyEncoder {
     pub(crate) fn try_new(types: &[DataType]) -> Result<Self> {
+        use DataType::{Binary, BinaryView, LargeBinary, LargeUtf8, Utf8, Utf8View};
         Ok(match types {
             [] => Self::Entityless,
             [DataType::Int64] => Self::Integer,
-            _ => Self::Bytes {
+            [text @ (Utf8 | LargeUtf8 | Utf8View | Binary | LargeBinary | BinaryView)] => {
+                Self::Text(text.clone())
+            }
+            _ => Self::Encoded {
                 types: types.to_vec(),
                 converter: RowConverter::new(types.iter().cloned().map(SortField::new).collect())?,
             },
@@ -59,13 +81,19 @@ impl KeyEncoder {
             Self::Integer => {
                 let column = cast(&columns[0], &DataType::Int64)?;
                 let column = column.as_primitive::<Int64Type>();
-                let nulls = column.nulls().filter(|n| n.null_count() > 0).cloned();
                 Ok(Keys::Integer {
                     values: column.values().clone(),
-                    nulls,
+                    nulls: some_nulls(column.nulls().cloned()),
                 })
             }
-            Self::Bytes { types, converter } => {
+            Self::Text(data_type) => {
+                let column = cast(&columns[0], data_type)?;
+                Ok(Keys::of_bytes(
+                    KeyBytes::of_text(&column),
+                    column.logical_nulls(),
+                ))
+            }
+            Self::Encoded { types, converter } => {
                 let mut nulls = None;
                 let mut cast_columns = Vec::with_capacity(columns.len());
                 for (column, data_type) in columns.iter().zip(types) {
@@ -74,23 +102,33 @@ impl KeyEncoder {
                     cast_columns.push(column);
                 }
                 let rows = converter.convert_columns(&cast_columns)?;
-                let hashes = rows.iter().map(|row| hash_bytes(row.data())).collect();
-                Ok(Keys::Bytes {
-                    rows,
-                    hashes,
-                    nulls: nulls.filter(|n| n.null_count() > 0),
-                })
+                Ok(Keys::of_bytes(KeyBytes::Encoded(rows), nulls))
             }
         }
     }
 }
 
+fn some_nulls(nulls: Option<NullBuffer>) -> Option<NullBuffer> {
+    nulls.filter(|n| n.null_count() > 0)
+}
+
 impl Keys {
+    fn of_bytes(bytes: KeyBytes, nulls: Option<NullBuffer>) -> Self {
+        let hashes = (0..bytes.len())
+            .map(|row| hash_bytes(bytes.get(row)))
+            .collect();
+        Self::Bytes {
+            bytes,
+            hashes,
+            nulls: some_nulls(nulls),
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Entityless { rows } => *rows,
             Self::Integer { values, .. } => values.len(),
-            Self::Bytes { rows, .. } => rows.num_rows(),
+            Self::Bytes { hashes, .. } => hashes.len(),
         }
     }
 
@@ -119,8 +157,41 @@ impl Keys {
     #[inline(always)]
     pub(crate) fn bytes(&self, row: usize) -> Option<&[u8]> {
         match self {
-            Self::Bytes { rows, .. } => Some(rows.row(row).data()),
+            Self::Bytes { bytes, .. } => Some(bytes.get(row)),
             _ => None,
+        }
+    }
+}
+
+impl KeyBytes {
+    /// The values of a column of strings or bytes.
+    pub(crate) fn of_text(column: &ArrayRef) -> Self {
+        match column.data_type() {
+            DataType::Utf8 => Self::Small(column.as_string::<i32>().clone().into()),
+            DataType::LargeUtf8 => Self::Large(column.as_string::<i64>().clone().into()),
+            DataType::Utf8View => Self::View(column.as_string_view().clone().to_binary_view()),
+            DataType::Binary => Self::Small(column.as_binary::<i32>().clone()),
+            DataType::LargeBinary => Self::Large(column.as_binary::<i64>().clone()),
+            _ => Self::View(column.as_binary_view().clone()),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Encoded(rows) => rows.num_rows(),
+            Self::Small(values) => values.len(),
+            Self::Large(values) => values.len(),
+            Self::View(values) => values.len(),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn get(&self, row: usize) -> &[u8] {
+        match self {
+            Self::Encoded(rows) => rows.row(row).data(),
+            Self::Small(values) => values.value(row),
+            Self::Large(values) => values.value(row),
+            Self::View(values) => values.value(row),
         }
     }
 }
@@ -145,4 +216,30 @@ fn hash_bytes(bytes: &[u8]) -> u64 {
 fn fold(value: u64) -> u64 {
     let wide = u128::from(value ^ 0xA076_1D64_78BD_642F) * u128::from(K);
     (wide as u64) ^ ((wide >> 64) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{LargeStringArray, StringArray, StringViewArray};
+
+    use super::*;
+
+    #[test]
+    fn strings_of_any_type_have_the_same_bytes_and_hash() {
+        let words = vec![Some("a"), None, Some("longer than twelve bytes")];
+        let columns: [ArrayRef; 3] = [
+            Arc::new(StringArray::from(words.clone())),
+            Arc::new(LargeStringArray::from(words.clone())),
+            Arc::new(StringViewArray::from(words.clone())),
+        ];
+        let encoder = KeyEncoder::try_new(&[DataType::Utf8View]).unwrap();
+        for column in columns {
+            let keys = encoder.encode(&[column], 3).unwrap();
+            assert!(keys.is_valid(0) && !keys.is_valid(1) && keys.is_valid(2));
+            assert_eq!(keys.bytes(2), words[2].map(str::as_bytes));
+            assert_eq!(keys.word(2), hash_bytes(words[2].unwrap().as_bytes()));
+        }
+    }
 }

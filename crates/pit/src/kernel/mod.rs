@@ -1,16 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the datafusion-feast authors
 
-//! The join's arithmetic: arrays in, row references out; no plans, no async.
+//! The join's arithmetic: arrays in, arrays out; no plans, no async.
 //!
-//! `time` knows units and TTL, `keys` compares keys of both sides, `key_table` finds a key's slots, `slots` lays the entity
-//! side out, `probe` lets feature rows compete for slots, `winners` keeps the rows that lead, `order` breaks ties.
+//! ```text
+//!   entity side ─► keys ─► key_table ─► slots ──┐
+//!                                               ▼
+//!   feature rows ─► keys ─► probe ─► compete ─► stripes ─► winners ─► columns
+//!                                 row_source ─►    ▲  row_format, arena    ▲ row_reader
+//! ```
+//!
+//! `time` knows units and TTL, `payload` what is kept of a row, `order` how nested values are ordered.
 
+mod arena;
+mod compete;
+pub(crate) mod floor;
 pub(crate) mod key_table;
 pub(crate) mod keys;
-pub(crate) mod order;
+mod order;
+pub(crate) mod payload;
 mod prefetch;
 pub(crate) mod probe;
+mod retype;
+pub(crate) mod row_format;
+mod row_reader;
+mod row_source;
 pub(crate) mod slots;
+pub(crate) mod stripes;
 pub(crate) mod time;
 pub(crate) mod winners;

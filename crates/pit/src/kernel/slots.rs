@@ -33,50 +33,64 @@ pub(crate) struct SlotLayout {
     pub(crate) row_slots: Vec<u32>,
 }
 
-impl SlotLayout {
-    /// Lays out the entity rows, given batch by batch in input order.
-    pub(crate) fn build(batches: &[(Keys, &Times)]) -> Result<Self> {
-        let rows: usize = batches.iter().map(|(keys, _)| keys.len()).sum();
+/// Takes the entity rows batch by batch, in input order.
+#[derive(Debug)]
+pub(crate) struct LayoutBuilder {
+    table: KeyTable,
+    ids: Vec<u32>,
+    times: Vec<i64>,
+}
+
+impl LayoutBuilder {
+    pub(crate) fn try_new(table: KeyTable, rows: usize) -> Result<Self> {
         if rows >= NO_SLOT as usize {
             return exec_err!(
                 "feast_pit_join: the entity side has {rows} rows, more than the {NO_SLOT} that one call can hold; split the \
                  entity query"
             );
         }
-        let mut table = KeyTable::with_capacity(rows);
-        let mut ids = Vec::with_capacity(rows);
-        let mut next = 0;
-        for (keys, times) in batches {
-            for row in 0..keys.len() {
-                if keys.is_valid(row) && times.is_valid(row) {
-                    let id = table.intern(keys, row, next);
-                    next = next.max(id + 1);
-                    ids.push(id);
-                } else {
-                    ids.push(NO_SLOT);
-                }
-            }
-        }
-        let entity_times = batches
-            .iter()
-            .flat_map(|(_, times)| times.values.iter().copied())
-            .collect::<Vec<_>>();
-        let (times, offsets, row_slots) = lay_out(&ids, &entity_times, next as usize);
-        table.assign(&offsets);
         Ok(Self {
             table,
-            times,
-            offsets,
-            row_slots,
+            ids: Vec::with_capacity(rows),
+            times: Vec::with_capacity(rows),
         })
     }
 
+    pub(crate) fn push(&mut self, keys: &Keys, times: &Times) {
+        let all = times.nulls.is_none();
+        for row in 0..keys.len() {
+            let known = keys.is_valid(row) && (all || times.is_valid(row));
+            self.ids.push(match known {
+                true => self.table.intern(keys, row),
+                false => NO_SLOT,
+            });
+        }
+        self.times.extend_from_slice(&times.values);
+    }
+
+    /// Bytes held by now.
+    pub(crate) fn size(&self) -> usize {
+        self.table.size()
+            + self.ids.capacity() * size_of::<u32>()
+            + self.times.capacity() * size_of::<i64>()
+    }
+
+    pub(crate) fn finish(self) -> SlotLayout {
+        let (times, offsets, row_slots) = lay_out(self.ids, &self.times, self.table.keys());
+        SlotLayout {
+            table: self.table,
+            times,
+            offsets,
+            row_slots,
+        }
+    }
+}
+
+impl SlotLayout {
     /// The smallest and the greatest time of any slot.
     pub(crate) fn time_range(&self) -> Option<(i64, i64)> {
-        self.times.iter().fold(None, |range, &time| match range {
-            None => Some((time, time)),
-            Some((low, high)) => Some((time.min(low), time.max(high))),
-        })
+        let (low, high) = (self.times.iter().min()?, self.times.iter().max()?);
+        Some((*low, *high))
     }
 
     pub(crate) fn size(&self) -> usize {
@@ -85,14 +99,23 @@ impl SlotLayout {
             + (self.offsets.capacity() + self.row_slots.capacity()) * size_of::<u32>()
     }
 
-    /// Bytes that laying out `rows` entity rows takes at most, key bytes aside.
+    /// Bytes that laying out `rows` entity rows takes at most, key bytes aside: the table and its offsets, and for each row
+    /// its id, its place in key order and its time twice.
     pub(crate) fn size_for(rows: usize) -> usize {
-        KeyTable::size_for(rows) + rows * (2 * size_of::<i64>() + 4 * size_of::<u32>())
+        rows * (64 + 2 * size_of::<i64>() + 4 * size_of::<u32>())
+    }
+
+    /// The keys that have slots, as (first slot, slots) of each.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.offsets
+            .windows(2)
+            .map(|w| (w[0] as usize, w[1] as usize))
+            .filter(|(start, end)| start < end)
     }
 }
 
 /// Sorts rows by key (counting sort) and time, and numbers the distinct pairs.
-fn lay_out(ids: &[u32], entity_times: &[i64], keys: usize) -> (Vec<i64>, Vec<u32>, Vec<u32>) {
+fn lay_out(ids: Vec<u32>, entity_times: &[i64], keys: usize) -> (Vec<i64>, Vec<u32>, Vec<u32>) {
     let mut starts = vec![0_u32; keys + 1];
     for &id in ids.iter().filter(|id| **id != NO_SLOT) {
         starts[id as usize + 1] += 1;
@@ -100,22 +123,25 @@ fn lay_out(ids: &[u32], entity_times: &[i64], keys: usize) -> (Vec<i64>, Vec<u32
     for key in 0..keys {
         starts[key + 1] += starts[key];
     }
-    let mut fill = starts.clone();
-    let mut rows = vec![0_u32; starts[keys] as usize];
-    for (row, &id) in (0_u32..).zip(ids).filter(|(_, id)| **id != NO_SLOT) {
-        rows[fill[id as usize] as usize] = row;
-        fill[id as usize] += 1;
+    // Each row's time beside it: the sorts below read them in one place.
+    let mut rows = vec![(0_i64, 0_u32); starts[keys] as usize];
+    for (row, &id) in (0_u32..).zip(&ids).filter(|(_, id)| **id != NO_SLOT) {
+        let at = &mut starts[id as usize];
+        rows[*at as usize] = (entity_times[row as usize], row);
+        *at += 1;
     }
+    // Every start has moved to the next key's.
     let mut times = Vec::with_capacity(rows.len());
     let mut offsets = Vec::with_capacity(keys + 1);
-    let mut row_slots = vec![NO_SLOT; ids.len()];
-    for key in 0..keys {
+    let mut row_slots = ids;
+    let mut start = 0;
+    for &end in &starts[..keys] {
         let first = times.len();
         offsets.push(first as u32);
-        let group = &mut rows[starts[key] as usize..starts[key + 1] as usize];
-        group.sort_unstable_by_key(|row| entity_times[*row as usize]);
-        for &row in &*group {
-            let time = entity_times[row as usize];
+        let group = &mut rows[start as usize..end as usize];
+        start = end;
+        group.sort_unstable();
+        for &(time, row) in &*group {
             if times.len() == first || times.last() != Some(&time) {
                 times.push(time);
             }
@@ -133,16 +159,24 @@ mod tests {
 
     #[test]
     fn equal_key_and_time_share_a_slot() {
-        let ids = [0, 1, 0, 0, NO_SLOT];
-        let (times, offsets, rows) = lay_out(&ids, &[5, 2, 3, 5, 1], 2);
+        let ids = vec![0, 1, 0, 0, NO_SLOT];
+        let (times, offsets, rows) = lay_out(ids, &[5, 2, 3, 5, 1], 2);
         assert_eq!(times, [3, 5, 2]);
         assert_eq!(offsets, [0, 2, 3]);
         assert_eq!(rows, [1, 2, 0, 1, NO_SLOT]);
     }
 
     #[test]
+    fn ids_without_rows_have_no_slots() {
+        let (times, offsets, rows) = lay_out(vec![2, 0], &[5, 2], 4);
+        assert_eq!(times, [2, 5]);
+        assert_eq!(offsets, [0, 1, 1, 2, 2]);
+        assert_eq!(rows, [1, 0]);
+    }
+
+    #[test]
     fn no_rows_make_no_slots() {
-        let (times, offsets, rows) = lay_out(&[], &[], 0);
+        let (times, offsets, rows) = lay_out(vec![], &[], 0);
         assert!(times.is_empty() && rows.is_empty());
         assert_eq!(offsets, [0]);
     }

@@ -100,47 +100,45 @@ impl Times {
     pub(crate) fn is_valid(&self, row: usize) -> bool {
         self.nulls.as_ref().is_none_or(|n| n.is_valid(row))
     }
-
-    /// The value, or none where NULL.
-    #[inline]
-    pub(crate) fn get(&self, row: usize) -> Option<i64> {
-        self.is_valid(row).then(|| self.values[row])
-    }
-}
-
-/// `value` counted in `to`, rounded up; none when it lies after every instant of that unit.
-pub(crate) fn convert_ceil(value: i64, from: Unit, to: Unit) -> Option<i64> {
-    match ratio(from, to) {
-        Ratio::Same => Some(value),
-        Ratio::Finer(step) if value < 0 => Some(value.saturating_mul(step)),
-        Ratio::Finer(step) => value.checked_mul(step),
-        Ratio::Coarser(step) => {
-            Some(value.div_euclid(step) + i64::from(value.rem_euclid(step) != 0))
-        }
-    }
-}
-
-/// `value` counted in `to`, rounded down, saturating at the ends of the range.
-pub(crate) fn convert_floor(value: i64, from: Unit, to: Unit) -> i64 {
-    match ratio(from, to) {
-        Ratio::Same => value,
-        Ratio::Finer(step) => value.saturating_mul(step),
-        Ratio::Coarser(step) => value.div_euclid(step),
-    }
 }
 
 /// How a unit relates to another: the same, finer or coarser by a factor of at most 10^9.
-enum Ratio {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ratio {
     Same,
     Finer(i64),
     Coarser(i64),
 }
 
-fn ratio(from: Unit, to: Unit) -> Ratio {
-    match from.nanos().cmp(&to.nanos()) {
-        Ordering::Equal => Ratio::Same,
-        Ordering::Greater => Ratio::Finer((from.nanos() / to.nanos()) as i64),
-        Ordering::Less => Ratio::Coarser((to.nanos() / from.nanos()) as i64),
+impl Ratio {
+    pub(crate) fn of(from: Unit, to: Unit) -> Self {
+        match from.nanos().cmp(&to.nanos()) {
+            Ordering::Equal => Self::Same,
+            Ordering::Greater => Self::Finer((from.nanos() / to.nanos()) as i64),
+            Ordering::Less => Self::Coarser((to.nanos() / from.nanos()) as i64),
+        }
+    }
+
+    /// `value` in the other unit, rounded up; none when it lies after every instant of that unit.
+    #[inline(always)]
+    pub(crate) fn ceil(self, value: i64) -> Option<i64> {
+        match self {
+            Self::Same => Some(value),
+            Self::Finer(step) if value < 0 => Some(value.saturating_mul(step)),
+            Self::Finer(step) => value.checked_mul(step),
+            Self::Coarser(step) => {
+                Some(value.div_euclid(step) + i64::from(value.rem_euclid(step) != 0))
+            }
+        }
+    }
+
+    /// `value` in the other unit, rounded down, saturating at the ends of the range.
+    pub(crate) fn floor(self, value: i64) -> i64 {
+        match self {
+            Self::Same => value,
+            Self::Finer(step) => value.saturating_mul(step),
+            Self::Coarser(step) => value.div_euclid(step),
+        }
     }
 }
 
@@ -202,7 +200,7 @@ mod tests {
         for feature in [-1_001_i64, -1_000, -999, -1, 0, 1, 999, 1_000, 1_001] {
             for entity in [-2_i64, -1, 0, 1, 2] {
                 let exact = i128::from(feature) <= i128::from(entity) * 1_000;
-                let converted = convert_ceil(feature, Unit::Nanosecond, Unit::Microsecond);
+                let converted = Ratio::of(Unit::Nanosecond, Unit::Microsecond).ceil(feature);
                 assert_eq!(converted.is_some_and(|c| c <= entity), exact);
             }
         }
@@ -210,13 +208,16 @@ mod tests {
 
     #[test]
     fn instants_outside_of_the_other_unit_are_before_all_or_after_all() {
-        assert_eq!(convert_ceil(i64::MAX, Unit::Second, Unit::Nanosecond), None);
         assert_eq!(
-            convert_ceil(i64::MIN, Unit::Second, Unit::Nanosecond),
+            Ratio::of(Unit::Second, Unit::Nanosecond).ceil(i64::MAX),
+            None
+        );
+        assert_eq!(
+            Ratio::of(Unit::Second, Unit::Nanosecond).ceil(i64::MIN),
             Some(i64::MIN)
         );
         assert_eq!(
-            convert_floor(i64::MAX, Unit::Second, Unit::Nanosecond),
+            Ratio::of(Unit::Second, Unit::Nanosecond).floor(i64::MAX),
             i64::MAX
         );
     }

@@ -1,216 +1,149 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the datafusion-feast authors
 
-//! The rows that lead a slot: their payload, kept in small chunks apart from the batches they came in.
+//! From the best row of every slot to its winner, and from winners to columns of the answer.
 //!
-//! A reference names a chunk and a row in it; chunk 0 holds one row of NULLs, so "no winner" needs no special case when the
-//! answer is gathered. Each row knows the slot it led, so whether it still does can be asked of the slot: small chunks are merged
-//! and, when more than half of all rows have lost their slot, all of them, leaving the losers behind. The history is never held.
+//! ```text
+//!   slots of a key    3    5    9         TTL 5
+//!   best             e1    –   e7
+//!   running max      e1   e1   e7         what was known at 3 was known at 5
+//!   winner           e1   e1   e7         e1 + 5 >= 5: still valid
+//! ```
+//!
+//! Rows of equal event time are never offered to two slots of a key, unless the created cutoff kept the one back that was created
+//! later: it is the one in the later slot. So the later slot wins where event times are equal.
 
-use std::cmp::Ordering;
-use std::sync::{Arc, OnceLock};
+use arrow::array::ArrayRef;
+mod references;
 
-use arrow::array::{Array, ArrayRef, AsArray, UInt32Array, new_null_array};
-use arrow::compute::{interleave, take};
-use arrow::datatypes::{BinaryViewType, DataType, StringViewType};
-use arrow::row::Rows;
 use datafusion::common::Result;
 
-use super::order::TieEncoder;
-use super::time::Times;
+use super::probe::ViewProbe;
+use super::row_format::{FILLED, RowFormat, RowView, TIED};
+use super::row_reader::read;
+use super::slots::NO_SLOT;
+use super::stripes::Stripe;
 
-/// Where a winner's payload is: `chunk << 32 | row`. Zero is the row of NULLs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(crate) struct RowRef(pub(crate) u64);
-
-impl RowRef {
-    pub(crate) const NONE: Self = Self(0);
-    const CURRENT: u32 = u32::MAX;
-
-    pub(crate) fn new(chunk: u32, row: u32) -> Self {
-        Self(u64::from(chunk) << 32 | u64::from(row))
-    }
-
-    /// A row of the batch being probed, which is not a chunk yet.
-    #[inline(always)]
-    pub(crate) fn current(row: u32) -> Self {
-        Self::new(Self::CURRENT, row)
-    }
-
-    #[inline(always)]
-    pub(crate) fn is_current(self) -> bool {
-        self.chunk() == Self::CURRENT
-    }
-
-    #[inline(always)]
-    pub(crate) fn chunk(self) -> u32 {
-        (self.0 >> 32) as u32
-    }
-
-    #[inline(always)]
-    pub(crate) fn row(self) -> u32 {
-        self.0 as u32
-    }
-}
-
-/// Which columns of a view's input are kept with a winner, and what they are for. Numbers count payload columns.
-#[derive(Debug)]
-pub(crate) struct Payload {
-    /// The columns kept, by their place in the view's input.
-    pub(crate) columns: Vec<usize>,
-    pub(crate) types: Vec<DataType>,
-    pub(crate) created: Option<usize>,
-    pub(crate) ties: Vec<usize>,
-    pub(crate) encoder: TieEncoder,
-}
-
-/// Payload rows: a batch being probed, or rows kept from one.
-#[derive(Debug)]
-pub(crate) struct Chunk {
-    pub(crate) columns: Vec<ArrayRef>,
-    /// The slot each row led when it was kept: the row is still needed while that slot refers to it.
-    pub(crate) slots: Vec<u32>,
-    created: Option<Times>,
-    encoded: OnceLock<Rows>,
-}
-
-impl Chunk {
-    pub(crate) fn try_new(
-        payload: &Payload,
-        columns: Vec<ArrayRef>,
-        slots: Vec<u32>,
-    ) -> Result<Self> {
-        let created = match payload.created {
-            Some(index) => Some(Times::try_new(
-                &columns[index],
-                "the created timestamp column",
-            )?),
-            None => None,
-        };
-        Ok(Self {
-            columns,
-            slots,
-            created,
-            encoded: OnceLock::new(),
-        })
-    }
-
-    /// The row of NULLs that stands for "no winner".
-    pub(crate) fn nulls(payload: &Payload) -> Result<Self> {
-        Self::try_new(
-            payload,
-            payload.types.iter().map(|t| new_null_array(t, 1)).collect(),
-            vec![],
-        )
-    }
-
-    /// Rows kept; the row of NULLs does not count.
-    pub(crate) fn rows(&self) -> usize {
-        self.slots.len()
-    }
-
-    pub(crate) fn size(&self) -> usize {
-        self.columns
-            .iter()
-            .map(|c| c.get_array_memory_size())
-            .sum::<usize>()
-            + self.slots.capacity() * size_of::<u32>()
-    }
-
-    /// Bytes of the encoded rows, made when the first tie is met.
-    pub(crate) fn encoded_size(&self) -> usize {
-        self.encoded.get().map_or(0, Rows::size)
-    }
-
-    /// Copies rows out of this chunk, leaving the memory of the others behind.
-    pub(crate) fn keep(&self, payload: &Payload, rows: Vec<u32>, slots: Vec<u32>) -> Result<Self> {
-        let rows = UInt32Array::from(rows);
-        let columns = self
-            .columns
-            .iter()
-            .map(|column| Ok(compact(take(column, &rows, None)?)))
-            .collect::<Result<Vec<_>>>()?;
-        Self::try_new(payload, columns, slots)
-    }
-
-    fn encoded(&self, payload: &Payload) -> Result<&Rows> {
-        if let Some(rows) = self.encoded.get() {
-            return Ok(rows);
-        }
-        let columns = payload
-            .ties
-            .iter()
-            .map(|i| Arc::clone(&self.columns[*i]))
-            .collect::<Vec<_>>();
-        let rows = payload.encoder.encode(&columns)?;
-        Ok(self.encoded.get_or_init(|| rows))
-    }
-}
-
-/// A view's answer: for every slot the winner's payload.
+/// A view's answer: for every slot the slot that holds its winner.
 #[derive(Debug)]
 pub(crate) struct Winners {
-    pub(crate) rows: Vec<RowRef>,
-    pub(crate) chunks: Vec<Chunk>,
+    pub(crate) format: RowFormat,
+    stripes: Vec<Stripe>,
+    shift: u32,
+    /// The event time of what each slot holds.
+    best: Vec<i64>,
+    /// The slot whose row answers each slot.
+    holders: Vec<u32>,
     pub(crate) filled: usize,
 }
 
 impl Winners {
     /// Bytes held, for the memory reservation.
     pub(crate) fn size(&self) -> usize {
-        let chunks: usize = self
-            .chunks
+        let stripes: usize = self
+            .stripes
             .iter()
-            .map(|c| c.size() + c.encoded_size())
+            .map(|s| s.rows.capacity() * size_of::<u64>() + s.arena.bytes.capacity())
             .sum();
-        self.rows.capacity() * size_of::<RowRef>() + chunks
+        self.holders.capacity() * size_of::<u32>()
+            + self.best.capacity() * size_of::<i64>()
+            + stripes
     }
-}
 
-/// View arrays share the buffers they were taken from; copying them frees the source.
-fn compact(array: ArrayRef) -> ArrayRef {
-    match array.data_type() {
-        DataType::Utf8View => Arc::new(array.as_byte_view::<StringViewType>().gc()),
-        DataType::BinaryView => Arc::new(array.as_byte_view::<BinaryViewType>().gc()),
-        _ => array,
-    }
-}
-
-/// Orders two rows of one view with equal event time: created time with NULL last, tie-break columns, features.
-pub(crate) fn compare_ties(
-    payload: &Payload,
-    (a, a_row): (&Chunk, u32),
-    (b, b_row): (&Chunk, u32),
-) -> Result<Ordering> {
-    if let (Some(x), Some(y)) = (&a.created, &b.created) {
-        // None is less than any value: NULL comes last among candidates.
-        let created = x.get(a_row as usize).cmp(&y.get(b_row as usize));
-        if created != Ordering::Equal {
-            return Ok(created);
+    /// The winners, once every row has competed.
+    pub(crate) fn of(probe: ViewProbe) -> Self {
+        let ViewProbe {
+            layout,
+            ttl,
+            payload,
+            slots,
+            ..
+        } = probe;
+        let format = payload.format;
+        let (stripes, best, shift) = slots.into_parts();
+        let mut holders = vec![NO_SLOT; best.len()];
+        let mut filled = 0;
+        for (start, end) in layout.groups() {
+            let mut leader = (i64::MIN, NO_SLOT);
+            for slot in start..end {
+                let here = best[slot];
+                // A slot without a row has the least time: only a row of that very time needs a look.
+                if here > leader.0
+                    || (here == leader.0 && is_filled(&stripes, shift, &format, slot))
+                {
+                    leader = (here, slot as u32);
+                }
+                if leader.1 != NO_SLOT && !ttl.expired(layout.times[slot], leader.0) {
+                    holders[slot] = leader.1;
+                    filled += 1;
+                }
+            }
+        }
+        Self {
+            format,
+            stripes,
+            shift,
+            best,
+            holders,
+            filled,
         }
     }
-    if payload.ties.is_empty() {
-        return Ok(Ordering::Equal);
+
+    /// The least event time that these slots hold.
+    pub(crate) fn oldest(&self, slots: &[u32]) -> Option<i64> {
+        slots.iter().map(|slot| self.best[*slot as usize]).min()
     }
-    let (x, y) = (a.encoded(payload)?, b.encoded(payload)?);
-    Ok(x.row(a_row as usize).cmp(&y.row(b_row as usize)))
+
+    /// The slots that hold a winner which a second read of the view has to decide on.
+    pub(crate) fn tied(&self) -> Vec<u32> {
+        let mut tied = self
+            .holders
+            .iter()
+            .copied()
+            .filter(|holder| *holder != NO_SLOT && self.row(*holder).words[0] & TIED != 0)
+            .collect::<Vec<_>>();
+        tied.dedup();
+        tied
+    }
+
+    /// The row that answers a slot.
+    #[inline(always)]
+    pub(crate) fn winner(&self, slot: u32) -> Option<RowView<'_>> {
+        let holder = match slot {
+            NO_SLOT => NO_SLOT,
+            slot => self.holders[slot as usize],
+        };
+        (holder != NO_SLOT).then(|| self.row(holder))
+    }
+
+    #[inline(always)]
+    fn row(&self, holder: u32) -> RowView<'_> {
+        let within = holder & ((1 << self.shift) - 1);
+        self.stripes[(holder >> self.shift) as usize].view(&self.format, within)
+    }
+
+    /// Columns of the winners of these slots.
+    pub(crate) fn gather(&self, slots: &[u32], cells: &[usize]) -> Result<Vec<ArrayRef>> {
+        let rows = slots.iter().map(|s| self.winner(*s)).collect::<Vec<_>>();
+        cells
+            .iter()
+            .map(|cell| read(&self.format.cells[*cell], &rows))
+            .collect()
+    }
+
+    /// Replaces what these slots hold by rows of their own, given as all columns of the format.
+    pub(crate) fn replace(&mut self, slots: &[u32], columns: &[ArrayRef]) -> Result<()> {
+        let source = self.format.source(columns)?;
+        for (row, slot) in (0_u32..).zip(slots) {
+            let within = slot & ((1 << self.shift) - 1);
+            let Stripe { rows, arena } = &mut self.stripes[(slot >> self.shift) as usize];
+            self.format.write(rows, arena, &source, &[(within, row)]);
+        }
+        Ok(())
+    }
 }
 
-/// Moves rows of several chunks together into one, each named by its chunk and row.
-pub(crate) fn gather_chunk(
-    payload: &Payload,
-    chunks: &[Chunk],
-    rows: &[(usize, usize)],
-    slots: Vec<u32>,
-) -> Result<Chunk> {
-    let columns = (0..payload.columns.len())
-        .map(|column| {
-            let arrays = chunks
-                .iter()
-                .map(|c| c.columns[column].as_ref())
-                .collect::<Vec<_>>();
-            Ok(compact(interleave(&arrays, rows)?))
-        })
-        .collect::<Result<Vec<_>>>()?;
-    Chunk::try_new(payload, columns, slots)
+fn is_filled(stripes: &[Stripe], shift: u32, format: &RowFormat, slot: usize) -> bool {
+    let within = slot as u32 & ((1 << shift) - 1);
+    stripes[slot >> shift].flags(format, within) & FILLED != 0
 }

@@ -11,8 +11,9 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use datafusion::common::{DFSchema, DFSchemaRef, Result, internal_err, plan_err};
-use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNodeCore};
+use datafusion::logical_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalNodeCore};
 
+use super::describe::describe_views;
 use crate::spec::{PitSpec, PitView};
 
 /// A point-in-time join: the entity side and one input a view.
@@ -91,6 +92,36 @@ impl PitJoinNode {
     /// The same join over another entity side.
     pub(crate) fn with_inputs(&self, entity: LogicalPlan, views: Vec<LogicalPlan>) -> Result<Self> {
         Self::try_new(entity, views, Arc::clone(&self.spec))
+    }
+
+    /// The same join with no more than these columns of its answer besides the entity side's, or none when it has no others.
+    ///
+    /// Features not named are left out, and so is a view of which no column is left; the provenance of a view stays whole.
+    pub fn with_columns(&self, used: &BTreeSet<&str>) -> Result<Option<Self>> {
+        let mut views = Vec::with_capacity(self.views.len());
+        let mut inputs = Vec::with_capacity(self.views.len());
+        let mut dropped = false;
+        for (view, input) in self.spec.views.iter().zip(&self.views) {
+            let mut kept = view.clone();
+            kept.features.retain(|f| used.contains(f.output.as_str()));
+            kept.provenance = kept
+                .provenance
+                .take()
+                .filter(|told| told.columns().any(|name| used.contains(name)));
+            dropped |= kept.output_count() < view.output_count();
+            if kept.output_count() > 0 {
+                views.push(kept);
+                inputs.push(input.clone());
+            }
+        }
+        if !dropped {
+            return Ok(None);
+        }
+        let spec = PitSpec {
+            event_time: self.spec.event_time.clone(),
+            views,
+        };
+        Self::try_new(self.entity.clone(), inputs, Arc::new(spec)).map(Some)
     }
 
     fn view_has_its_columns(view: &PitView, input: &LogicalPlan) -> bool {
@@ -179,9 +210,9 @@ impl UserDefinedLogicalNodeCore for PitJoinNode {
         let mut needed = vec![entity.into_iter().collect::<Vec<_>>()];
         let mut first = width;
         for (view, input) in self.spec.views.iter().zip(&self.views) {
-            let features = first..first + view.features.len();
-            first = features.end;
-            let used = output_columns.iter().any(|at| features.contains(at));
+            let outputs = first..first + view.output_count();
+            first = outputs.end;
+            let used = output_columns.iter().any(|at| outputs.contains(at));
             let columns = if used {
                 by_name(input, &mut view.columns())
             } else {
@@ -191,49 +222,6 @@ impl UserDefinedLogicalNodeCore for PitJoinNode {
         }
         Some(needed)
     }
-}
-
-/// The views as EXPLAIN shows them, in logical and physical plans.
-pub(crate) fn describe_views(spec: &PitSpec) -> String {
-    let describe = |view: &PitView| {
-        let keys = view
-            .keys
-            .iter()
-            .map(|k| {
-                if k.entity == k.view {
-                    k.view.clone()
-                } else {
-                    format!("{}={}", k.entity, k.view)
-                }
-            })
-            .collect::<Vec<_>>()
-            .join(", ");
-        let features = view
-            .features
-            .iter()
-            .map(|f| f.column.as_str())
-            .collect::<Vec<_>>()
-            .join(", ");
-        let ttl = view
-            .ttl
-            .filter(|t| !t.is_zero())
-            .map_or("none".to_owned(), |t| format!("{t:?}"));
-        let created = view.created_time.as_ref().map_or(String::new(), |c| {
-            format!(
-                ", created={c}{}",
-                if view.created_cutoff { " (cutoff)" } else { "" }
-            )
-        });
-        format!(
-            "{}: on=[{keys}], time={}{created}, ttl={ttl}, features=[{features}]",
-            view.name, view.event_time
-        )
-    };
-    spec.views
-        .iter()
-        .map(describe)
-        .collect::<Vec<_>>()
-        .join("; ")
 }
 
 impl Hash for PitJoinNode {
@@ -249,4 +237,27 @@ impl PartialOrd for PitJoinNode {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         (self == other).then_some(Ordering::Equal)
     }
+}
+
+/// The join a plan is, if it is one.
+pub(super) fn pit_join(plan: &LogicalPlan) -> Option<&PitJoinNode> {
+    match plan {
+        LogicalPlan::Extension(extension) => extension.node.as_any().downcast_ref::<PitJoinNode>(),
+        _ => None,
+    }
+}
+
+/// The plan with the join below it replaced by another one with the columns it reads.
+pub(super) fn with_join(plan: &LogicalPlan, join: &Arc<PitJoinNode>) -> Result<LogicalPlan> {
+    if pit_join(plan).is_some() {
+        return Ok(LogicalPlan::Extension(Extension {
+            node: Arc::clone(join) as _,
+        }));
+    }
+    let inputs = plan
+        .inputs()
+        .into_iter()
+        .map(|input| with_join(input, join))
+        .collect::<Result<Vec<_>>>()?;
+    plan.with_new_exprs(plan.expressions(), inputs)
 }

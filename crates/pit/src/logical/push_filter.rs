@@ -8,12 +8,13 @@ use std::sync::Arc;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, Result};
 use datafusion::logical_expr::utils::{conjunction, split_conjunction, split_conjunction_owned};
-use datafusion::logical_expr::{BinaryExpr, Expr, Extension, Filter, LogicalPlan, Operator};
+use datafusion::logical_expr::{BinaryExpr, Expr, Filter, LogicalPlan, Operator};
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
-use super::node::PitJoinNode;
+use super::below::{join_below, told_below};
+use super::node::{PitJoinNode, with_join};
 
-/// `Filter(entity columns) → PitJoin` becomes `PitJoin → Filter`, on the entity side alone.
+/// `Filter(entity columns) → PitJoin` becomes `PitJoin → Filter`, on the entity side alone; so it does over projections and aliases.
 ///
 /// A predicate that fixes a join key is copied to the views as well, where it prunes files when the scan is planned.
 ///
@@ -44,27 +45,42 @@ impl OptimizerRule for PushFilterThroughPitJoin {
         let LogicalPlan::Filter(filter) = plan else {
             return Ok(Transformed::no(plan));
         };
-        let Some(join) = pit_join(&filter.input) else {
+        let Some(join) = join_below(&filter.input) else {
             return Ok(Transformed::no(LogicalPlan::Filter(filter)));
         };
-        let entity = join.entity().schema();
-        let (below, above): (Vec<_>, Vec<_>) = split_conjunction_owned(filter.predicate.clone())
-            .into_iter()
-            .partition(|predicate| reads_only(predicate, entity));
+        let (mut below, mut above) = (Vec::new(), Vec::new());
+        for predicate in split_conjunction_owned(filter.predicate.clone()) {
+            match told_below(&filter.input, &predicate)? {
+                Some(told) if !contains_subquery(&predicate) && join.takes_filter(&told) => {
+                    below.push(told);
+                }
+                _ => above.push(predicate),
+            }
+        }
         let Some(below) = conjunction(below) else {
             return Ok(Transformed::no(LogicalPlan::Filter(filter)));
         };
-        let below = requalify(below, entity)?;
-        let views = with_key_filters(join, &below)?;
-        let entity = LogicalPlan::Filter(Filter::try_new(below, Arc::new(join.entity().clone()))?);
-        let join = join.with_inputs(entity, views)?;
-        let join = LogicalPlan::Extension(Extension {
-            node: Arc::new(join),
-        });
+        let input = with_join(&filter.input, &Arc::new(join.filtered(below)?))?;
         Ok(Transformed::yes(match conjunction(above) {
-            Some(above) => LogicalPlan::Filter(Filter::try_new(above, Arc::new(join))?),
-            None => join,
+            Some(above) => LogicalPlan::Filter(Filter::try_new(above, Arc::new(input))?),
+            None => input,
         }))
+    }
+}
+
+impl PitJoinNode {
+    /// Whether a predicate over the answer may be asked of the entity side instead: it is deterministic and reads entity columns
+    /// alone.
+    pub fn takes_filter(&self, predicate: &Expr) -> bool {
+        reads_only(predicate, self.entity().schema())
+    }
+
+    /// The join of the entity rows that pass a predicate that [`takes_filter`](Self::takes_filter) allows.
+    pub fn filtered(&self, predicate: Expr) -> Result<Self> {
+        let below = requalify(predicate, self.entity().schema())?;
+        let views = with_key_filters(self, &below)?;
+        let entity = LogicalPlan::Filter(Filter::try_new(below, Arc::new(self.entity().clone()))?);
+        self.with_inputs(entity, views)
     }
 }
 
@@ -126,15 +142,7 @@ fn replace_column(predicate: Expr, column: &Column) -> Result<Expr> {
         .map(|t| t.data)
 }
 
-/// The join a plan is, if it is one.
-pub(super) fn pit_join(plan: &LogicalPlan) -> Option<&PitJoinNode> {
-    match plan {
-        LogicalPlan::Extension(extension) => extension.node.as_any().downcast_ref::<PitJoinNode>(),
-        _ => None,
-    }
-}
-
-fn reads_only(predicate: &Expr, entity: &DFSchema) -> bool {
+pub(super) fn reads_only(predicate: &Expr, entity: &DFSchema) -> bool {
     !predicate.is_volatile()
         && !predicate.column_refs().is_empty()
         && predicate
@@ -144,7 +152,7 @@ fn reads_only(predicate: &Expr, entity: &DFSchema) -> bool {
         && !contains_subquery(predicate)
 }
 
-fn contains_subquery(predicate: &Expr) -> bool {
+pub(super) fn contains_subquery(predicate: &Expr) -> bool {
     predicate
         .exists(|e| {
             Ok(matches!(
@@ -159,7 +167,7 @@ fn contains_subquery(predicate: &Expr) -> bool {
 }
 
 /// The answer's columns carry no qualifier; the entity side's may.
-fn requalify(predicate: Expr, entity: &DFSchema) -> Result<Expr> {
+pub(super) fn requalify(predicate: Expr, entity: &DFSchema) -> Result<Expr> {
     predicate
         .transform(|expr| match expr {
             Expr::Column(column) => match entity.index_of_column_by_name(None, &column.name) {

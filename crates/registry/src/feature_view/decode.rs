@@ -13,7 +13,7 @@ use crate::time::{Timestamp, Ttl};
 use crate::wire::WireError;
 
 /// The batch source inside a push or stream source.
-const BEHIND_STREAM: u32 = 26;
+pub(crate) const BEHIND_STREAM: u32 = 26;
 
 impl FeatureView {
     pub(crate) fn decode(kind: ViewKind, bytes: &[u8]) -> Result<Self, WireError> {
@@ -43,6 +43,10 @@ impl FeatureView {
             // Feast lists the join keys of these among the features as well.
             features.retain(|feature| entity_columns.iter().all(|key| key.name != feature.name));
         }
+        let mut transformed = false;
+        for &number in at.transformations {
+            transformed |= !spec.repeated(number)?.is_empty();
+        }
         Ok(Self {
             name: spec.string(1)?,
             entities,
@@ -57,6 +61,7 @@ impl FeatureView {
             tags: tags::users(&stored),
             kind,
             materialization_intervals: intervals(&meta, at.intervals)?,
+            transformed,
         })
     }
 }

@@ -13,7 +13,7 @@ use crate::field::Field;
 use crate::source::DataSource;
 use crate::time::{Timestamp, Ttl};
 
-pub(crate) use decode::names_and_project;
+pub(crate) use decode::{BEHIND_STREAM, names_and_project};
 pub(crate) use encode::{begin_version, encode};
 
 /// The kinds of feature view. All but the first are kept and listed, not written.
@@ -75,6 +75,8 @@ pub struct FeatureView {
     pub kind: ViewKind,
     /// The windows that were materialized.
     pub materialization_intervals: Vec<(Timestamp, Timestamp)>,
+    /// Whether Python code or other views make the features from the source's rows.
+    pub transformed: bool,
 }
 
 impl FeatureView {
@@ -94,6 +96,7 @@ impl FeatureView {
             tie_break: Vec::new(),
             kind: ViewKind::Batch,
             materialization_intervals: Vec::new(),
+            transformed: false,
         }
     }
 
@@ -134,6 +137,9 @@ struct Layout {
     entity_columns: u32,
     /// In the meta message.
     intervals: u32,
+    /// What makes features from the source's rows. For a stream that is the stream's part: the
+    /// batch source behind it holds features.
+    transformations: &'static [u32],
 }
 
 /// Where a kind of view keeps its batch source, in its spec.
@@ -155,6 +161,7 @@ impl ViewKind {
                 owner: 11,
                 entity_columns: 12,
                 intervals: 3,
+                transformations: &[14, 15],
             },
             Self::Stream => &Layout {
                 entities: 3,
@@ -167,6 +174,7 @@ impl ViewKind {
                 source: 10,
                 online: 12,
                 intervals: 3,
+                transformations: &[],
             },
             Self::OnDemand => &Layout {
                 features: 3,
@@ -179,6 +187,7 @@ impl ViewKind {
                 ttl: 0,
                 source: 0,
                 intervals: 0,
+                transformations: &[],
             },
             Self::Label => &Layout {
                 entities: 3,
@@ -191,6 +200,7 @@ impl ViewKind {
                 owner: 10,
                 entity_columns: 11,
                 intervals: 0,
+                transformations: &[],
             },
         }
     }

@@ -15,7 +15,69 @@ use crate::wire::{Fields, WireError, bytes_field};
 const HISTORY: u32 = 18;
 const RECORDS: u32 = 1;
 
+/// How Feast names the kinds of view in a record.
+const KINDS: [(&str, ViewKind); 4] = [
+    ("feature_view", ViewKind::Batch),
+    ("stream_feature_view", ViewKind::Stream),
+    ("on_demand_feature_view", ViewKind::OnDemand),
+    ("label_view", ViewKind::Label),
+];
+
 impl Registry {
+    /// The numbers of a view's recorded versions, in ascending order. A version begins when the
+    /// view's columns change; a view that was only written by a Feast that keeps none has none.
+    pub fn feature_view_versions(&self, project: &str, name: &str) -> Result<Vec<i32>> {
+        let mut versions = self
+            .records(project, name, |record| record.int32(3))
+            .map_err(|error| Error::damaged("the version history", error))?;
+        versions.sort_unstable();
+        versions.dedup();
+        Ok(versions)
+    }
+
+    /// The view as its version of that number was recorded; none if it was not.
+    pub fn feature_view_version(
+        &self,
+        project: &str,
+        name: &str,
+        version: i32,
+    ) -> Result<Option<FeatureView>> {
+        let read = |record: &Message<'_>| {
+            if record.int32(3)? != version {
+                return Ok(None);
+            }
+            let kind = record.string(4)?;
+            let Some((_, kind)) = KINDS.iter().find(|(known, _)| *known == kind) else {
+                return Err(WireError::new(format!("'{kind}' is no kind of view")));
+            };
+            FeatureView::decode(*kind, record.bytes(5)?).map(Some)
+        };
+        let found = self
+            .records(project, name, read)
+            .map_err(|error| Error::damaged("the version history", error))?;
+        // Feast takes the first record of a number.
+        Ok(found.into_iter().flatten().next())
+    }
+
+    /// What `read` makes of each record of a view.
+    fn records<T>(
+        &self,
+        project: &str,
+        name: &str,
+        read: impl Fn(&Message<'_>) -> Result<T, WireError>,
+    ) -> Result<Vec<T>, WireError> {
+        let mut found = Vec::new();
+        for part in self.parts.iter().filter(|part| part.number == HISTORY) {
+            for record in Message::read(part.bytes())?.repeated(RECORDS)? {
+                let record = Message::read(record)?;
+                if record.bytes(1)? == name.as_bytes() && record.bytes(2)? == project.as_bytes() {
+                    found.push(read(&record)?);
+                }
+            }
+        }
+        Ok(found)
+    }
+
     /// Puts a batch view in its place. A new view, and one whose columns change, begins a version.
     pub(super) fn put_with_history(
         &mut self,
@@ -45,16 +107,10 @@ impl Registry {
     }
 
     fn next_version(&self, project: &str, name: &str) -> Result<i32, WireError> {
-        let mut next = 0;
-        for part in self.parts.iter().filter(|part| part.number == HISTORY) {
-            for record in Message::read(part.bytes())?.repeated(RECORDS)? {
-                let record = Message::read(record)?;
-                if record.bytes(1)? == name.as_bytes() && record.bytes(2)? == project.as_bytes() {
-                    next = next.max(record.int32(3)?.saturating_add(1));
-                }
-            }
-        }
-        Ok(next)
+        let versions = self.records(project, name, |record| record.int32(3))?;
+        Ok(versions
+            .into_iter()
+            .fold(0, |next, version| next.max(version.saturating_add(1))))
     }
 
     fn record(

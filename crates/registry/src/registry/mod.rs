@@ -3,6 +3,7 @@
 
 //! The book: one `feast.core.Registry` message, each object's bytes kept as they were read.
 
+mod catalogs;
 mod find;
 mod history;
 mod put;
@@ -25,7 +26,7 @@ const SCHEMA_VERSION: &str = "1";
 
 const SCHEMA_VERSION_FIELD: u32 = 3;
 const VERSION_ID: u32 = 4;
-const LAST_UPDATED: u32 = 5;
+pub(crate) const LAST_UPDATED: u32 = 5;
 const PROJECT_METADATA: u32 = 15;
 
 /// The kinds of object that are looked up by project and name.
@@ -168,6 +169,16 @@ impl Registry {
     pub fn version_id(&self) -> Option<String> {
         let part = self.parts.iter().rfind(|part| part.number == VERSION_ID)?;
         std::str::from_utf8(part.bytes()).ok().map(str::to_owned)
+    }
+
+    /// Every field of the message: its number, the project and name of an object that is looked
+    /// up, its content.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (u32, Option<(&str, &str)>, &[u8])> {
+        self.parts.iter().map(|part| {
+            let key = part.key.as_ref();
+            let names = key.map(|key| (key.project.as_str(), key.name.as_str()));
+            (part.number, names, part.bytes())
+        })
     }
 
     /// Edits what is no object: the numbers 3 to 5.

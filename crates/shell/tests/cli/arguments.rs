@@ -40,12 +40,12 @@ fn unusable_arguments_are_named() {
         (
             ["--repo", "repo"],
             "--repo repo: ",
-            &["not supported", "--registry"],
+            &["no folder", "feature_store.yaml"],
         ),
         (
-            ["--registry", "s3://b/r.db"],
-            "--registry s3://b/r.db: ",
-            &["not supported"],
+            ["--registry", "hdfs://b/r.db"],
+            "--registry hdfs://b/r.db: ",
+            &["hdfs", "s3://"],
         ),
         (
             ["--catalog", "lake"],

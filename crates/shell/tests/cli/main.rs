@@ -7,4 +7,5 @@ mod arguments;
 mod demo;
 mod output;
 mod place;
+mod repository;
 mod running;

@@ -10,8 +10,8 @@ use arrow::datatypes::DataType;
 use super::types::sql_type;
 use super::{Case, CaseError, CaseView, EntityRows, Wanted};
 use crate::define::{
-    EntityDefinition, Features, JoinCall, ServiceDefinition, ServiceItem, ViewDefinition, name,
-    string,
+    EntityDefinition, Features, JoinCall, ServiceDefinition, ServiceItem, SnapshotCall,
+    ViewDefinition, name, string,
 };
 
 /// The statements of a case.
@@ -60,21 +60,41 @@ impl Case {
             };
             definitions.push(service.to_string());
         }
-        let call = JoinCall {
-            entities: self.entities_argument(&sources.entity)?,
-            features: match &self.wanted {
-                Wanted::References(references) => Features::References(references.clone()),
-                Wanted::Service(service) => Features::Service(service.clone()),
-            },
+        let query = match self.entity_rows {
+            EntityRows::Absent => self.snapshot_call().to_string(),
+            _ => self.join_call(&sources.entity)?.to_string(),
+        };
+        Ok(CaseSql { definitions, query })
+    }
+
+    fn join_call(&self, entities: &str) -> Result<JoinCall, CaseError> {
+        Ok(JoinCall {
+            entities: self.entities_argument(entities)?,
+            features: self.features(),
             full_feature_names: self.full_feature_names,
             event_timestamp: None,
             filter_by_created_timestamp: self.created_cutoff,
             further: self.time_range(),
-        };
-        Ok(CaseSql {
-            definitions,
-            query: call.to_string(),
         })
+    }
+
+    /// A time range without entity rows asks for the rows that are the latest at its end.
+    fn snapshot_call(&self) -> SnapshotCall {
+        let range = self.time_range().into_iter();
+        let mut ends = range.filter(|(argument, _)| argument == "end_date");
+        SnapshotCall {
+            features: self.features(),
+            at: ends.next().map(|(_, instant)| instant),
+            full_feature_names: self.full_feature_names,
+            filter_by_created_timestamp: self.created_cutoff,
+        }
+    }
+
+    fn features(&self) -> Features {
+        match &self.wanted {
+            Wanted::References(references) => Features::References(references.clone()),
+            Wanted::Service(service) => Features::Service(service.clone()),
+        }
     }
 
     fn entity(&self, entity: &super::CaseEntity) -> EntityDefinition {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the datafusion-feast authors
 
-//! `SELECT * FROM feast_pit_join(…)`.
+//! `SELECT * FROM feast_pit_join(…)` and `SELECT * FROM feast_snapshot_at(…)`.
 
 use std::fmt;
 
@@ -14,6 +14,48 @@ pub enum Features {
     References(Vec<String>),
     /// A feature service's name.
     Service(String),
+}
+
+impl fmt::Display for Features {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::References(references) => f.write_str(&list(references)),
+            Self::Service(service) => f.write_str(&string(service)),
+        }
+    }
+}
+
+/// A call of `feast_snapshot_at`. What is `None` is left out.
+#[derive(Debug, Clone)]
+pub struct SnapshotCall {
+    /// What is asked for.
+    pub features: Features,
+    /// The instant, as SQL text.
+    pub at: Option<String>,
+    /// `full_feature_names`
+    pub full_feature_names: Option<bool>,
+    /// `filter_by_created_timestamp`
+    pub filter_by_created_timestamp: Option<bool>,
+}
+
+impl fmt::Display for SnapshotCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "SELECT * FROM feast_snapshot_at(features => {}",
+            self.features
+        )?;
+        if let Some(at) = &self.at {
+            write!(f, ", at => {at}")?;
+        }
+        if let Some(full) = self.full_feature_names {
+            write!(f, ", full_feature_names => {full}")?;
+        }
+        if let Some(cutoff) = self.filter_by_created_timestamp {
+            write!(f, ", filter_by_created_timestamp => {cutoff}")?;
+        }
+        f.write_str(")")
+    }
 }
 
 /// A call of `feast_pit_join`. What is `None` is left out.
@@ -40,10 +82,7 @@ impl fmt::Display for JoinCall {
             "SELECT * FROM feast_pit_join(entities => {}, features => ",
             self.entities
         )?;
-        match &self.features {
-            Features::References(references) => f.write_str(&list(references))?,
-            Features::Service(service) => f.write_str(&string(service))?,
-        }
+        write!(f, "{}", self.features)?;
         if let Some(full) = self.full_feature_names {
             write!(f, ", full_feature_names => {full}")?;
         }

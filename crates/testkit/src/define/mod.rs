@@ -7,6 +7,6 @@ mod call;
 mod create;
 mod text;
 
-pub use call::{Features, JoinCall};
+pub use call::{Features, JoinCall, SnapshotCall};
 pub use create::{EntityDefinition, ServiceDefinition, ServiceItem, ViewDefinition};
 pub use text::{interval, list, name, names, string};

@@ -104,6 +104,32 @@ async fn bounds_do_not_decide_what_changes_the_order() {
     check(&table, 3, &queries).await;
 }
 
+/// DataFusion looks for decimals in bloom filters in another form than writers put them in.
+#[tokio::test(flavor = "multi_thread")]
+async fn bloom_filters_lose_no_decimal() {
+    let schema = Schema {
+        id: 0,
+        fields: vec![
+            Field::optional(1, "narrow", Type::Decimal(9, 2)),
+            Field::optional(2, "middle", Type::Decimal(18, 4)),
+            Field::optional(3, "wide", Type::Decimal(25, 4)),
+        ],
+    };
+    let mut table = TableMaker::new("s3://bucket/bloom", 2, schema, unpartitioned());
+    let rows = [128, -1, 0, 99_999].map(|unscaled| vec![Datum::Decimal(unscaled); 3]);
+    let mut new = new_data(&table, rows.to_vec());
+    new.layout.bloom_filters = true;
+    append_file(&mut table, &new);
+    let queries = [
+        "SELECT * FROM $t WHERE narrow = 1.28",
+        "SELECT * FROM $t WHERE middle = 0.0128 AND narrow < 2",
+        "SELECT * FROM $t WHERE wide = 0.0128",
+        "SELECT * FROM $t WHERE wide IN (-0.0001, 9.9999)",
+        "SELECT * FROM $t AS a JOIN (SELECT max(wide) AS wide FROM $t) AS b ON a.wide = b.wide",
+    ];
+    check(&table, 4, &queries).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn bounds_of_cut_text_are_wider() {
     let mut table = people(2);

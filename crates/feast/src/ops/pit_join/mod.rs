@@ -3,8 +3,15 @@
 
 //! `feast_pit_join`: from definitions to a plan.
 //!
-//! The SQL form with named arguments, the plain table function and Rust callers all end here.
+//! The SQL form with named arguments, the plain table function and Rust callers all end here. What the retrievals without entities
+//! share with it is here too: the arguments, the views a call asks for, the names of the answer's columns.
 
+mod arguments;
+mod call;
+mod columns;
+mod instant;
+mod keys;
+mod names;
 mod request;
 mod selection;
 mod source;
@@ -15,11 +22,18 @@ use arrow::datatypes::{DataType, Schema, TimeUnit};
 use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::cast;
-use feast_pit::{PitJoinNode, PitSpec, PitView, utc};
+use feast_pit::{PitJoinNode, PitSpec, utc};
 
+pub(crate) use arguments::entries;
+pub(crate) use call::Call;
+pub(super) use columns::{input_column, told};
+pub(crate) use instant::Instant;
+pub(super) use instant::Window;
+pub(super) use keys::{CommonKeys, Counted, EVENT_TIMESTAMP, instant_type, keyed};
+pub(super) use names::check_names;
 pub use request::{AsOf, PitJoinRequest};
-pub(crate) use request::{OPTIONS, entries};
-use selection::select;
+pub(super) use selection::{Selection, select};
+pub(super) use source::{Columns, ResolvedViews, as_duration, resolve};
 
 use crate::session::FeastScope;
 
@@ -29,30 +43,28 @@ pub(crate) async fn pit_join(
     entities: LogicalPlan,
     request: &PitJoinRequest,
 ) -> Result<PitJoinNode> {
-    let registry = scope.registry().read()?;
-    let selections = select(&registry, scope.project(), request)?;
+    let views = resolve(scope, Call::PitJoin, request).await?;
     let time = event_time(
         entities.schema().as_arrow(),
         request.event_timestamp.as_deref(),
     )?;
     let entities = in_utc(entities, &time)?;
-    let mut views = Vec::with_capacity(selections.len());
-    let mut inputs = Vec::with_capacity(selections.len());
-    for selection in &selections {
-        let (view, input) = source::resolve(scope, selection, request).await?;
-        views.push(view);
-        inputs.push(input);
-    }
-    check_names(
-        entities.schema().as_arrow(),
-        &views,
-        request.full_feature_names,
-    )?;
+    join(Call::PitJoin, entities, &time, views)
+}
+
+/// Joins rows that say who and when with the views of a call.
+pub(super) fn join(
+    call: Call,
+    entities: LogicalPlan,
+    time: &str,
+    views: ResolvedViews,
+) -> Result<PitJoinNode> {
+    check_names(call, entities.schema().as_arrow(), &views)?;
     let spec = PitSpec {
-        event_time: time,
-        views,
+        event_time: time.to_owned(),
+        views: views.specs,
     };
-    PitJoinNode::try_new(entities, inputs, Arc::new(spec))
+    PitJoinNode::try_new(entities, views.inputs, Arc::new(spec))
 }
 
 /// The entity side's time column: the one named, else `event_timestamp`, else the only timestamp.
@@ -74,9 +86,8 @@ fn event_time(entities: &Schema, named: Option<&str>) -> Result<String> {
             ),
         };
     }
-    const USUAL: &str = "event_timestamp";
-    if entities.column_with_name(USUAL).is_some() {
-        return Ok(USUAL.to_owned());
+    if entities.column_with_name(EVENT_TIMESTAMP).is_some() {
+        return Ok(EVENT_TIMESTAMP.to_owned());
     }
     let times = entities
         .fields()
@@ -87,7 +98,7 @@ fn event_time(entities: &Schema, named: Option<&str>) -> Result<String> {
     match times.as_slice() {
         [only] => Ok((*only).to_owned()),
         [] => plan_err!(
-            "feast_pit_join: the entities have no timestamp column; their columns are {}; add one called {USUAL}, or name a date \
+            "feast_pit_join: the entities have no timestamp column; their columns are {}; add one called {EVENT_TIMESTAMP}, or name a date \
              column with event_timestamp => '…'",
             all()
         ),
@@ -127,34 +138,4 @@ fn in_utc(entities: LogicalPlan, time: &str) -> Result<LogicalPlan> {
     } else {
         Ok(entities)
     }
-}
-
-/// No two columns of the answer may share a name; the error names both and the way out.
-fn check_names(entities: &Schema, views: &[PitView], full_feature_names: bool) -> Result<()> {
-    let mut seen: Vec<(&str, String)> = entities
-        .fields()
-        .iter()
-        .map(|f| (f.name().as_str(), format!("entity column {}", f.name())))
-        .collect();
-    for view in views {
-        for feature in &view.features {
-            let what = format!("feature {}:{}", view.name, feature.column);
-            if let Some((_, other)) = seen.iter().find(|(name, _)| *name == feature.output) {
-                if *other == what {
-                    return plan_err!("feast_pit_join: {what} is asked for twice; ask for it once");
-                }
-                let way_out = if full_feature_names {
-                    "use an alias in a feature service, or rename the entity column"
-                } else {
-                    "set full_feature_names => true, use an alias in a feature service, or rename the entity column"
-                };
-                return plan_err!(
-                    "feast_pit_join: {other} and {what} are both called {} in the answer; {way_out}",
-                    feature.output
-                );
-            }
-            seen.push((&feature.output, what));
-        }
-    }
-    Ok(())
 }

@@ -6,27 +6,29 @@
 use std::collections::BTreeMap;
 
 use datafusion::common::{Result, plan_err};
-use feast_registry::{FeatureRef, FeatureSelection, FeatureView, Registry, ViewKind};
+use feast_registry::{FeatureRef, FeatureSelection, FeatureView, Registry};
 
+use super::Call;
 use super::request::{AsOf, Features, PitJoinRequest};
 use crate::ddl::did_you_mean;
 use crate::ops::from_registry;
 
 /// A view as one call uses it.
 #[derive(Debug)]
-pub(super) struct Selection {
-    pub(super) view: FeatureView,
+pub(in crate::ops) struct Selection {
+    pub(in crate::ops) view: FeatureView,
     /// The view's name, or its alias in the service.
-    pub(super) name: String,
-    pub(super) features: Vec<String>,
+    pub(in crate::ops) name: String,
+    pub(in crate::ops) features: Vec<String>,
     /// The entity side's column for a join key of the view, where the names differ.
-    pub(super) join_key_map: BTreeMap<String, String>,
+    pub(in crate::ops) join_key_map: BTreeMap<String, String>,
 }
 
 /// Resolves the request's features against the definitions, views in the order of their first mention.
-pub(super) fn select(
+pub(in crate::ops) fn select(
     registry: &Registry,
     project: &str,
+    call: Call,
     request: &PitJoinRequest,
 ) -> Result<Vec<Selection>> {
     let selections = match &request.features {
@@ -44,7 +46,8 @@ pub(super) fn select(
                     .map(|s| s.name.as_str())
                     .collect::<Vec<_>>();
                 return plan_err!(
-                    "feast_pit_join: as_of_snapshot names view {view}, which is not among the views asked for: {}",
+                    "{}: as_of_snapshot names view {view}, which is not among the views asked for: {}",
+                    call.name(),
                     names.join(", ")
                 );
             }
@@ -61,14 +64,20 @@ fn from_references(
     let mut selections: Vec<Selection> = Vec::new();
     for text in references {
         let reference = FeatureRef::parse(text).map_err(from_registry)?;
-        let name = unversioned(&reference.view, text)?;
+        let name = match reference.version {
+            Some(version) => format!("{}@v{version}", reference.view),
+            None => reference.view.clone(),
+        };
         let at = match selections.iter().position(|s| s.name == name) {
             Some(at) => at,
             None => {
-                let view = find_view(registry, project, name)?;
+                let view = match reference.version {
+                    Some(version) => versioned(registry, project, &reference.view, version)?,
+                    None => find_view(registry, project, &reference.view)?,
+                };
                 selections.push(Selection {
                     view,
-                    name: name.to_owned(),
+                    name,
                     features: Vec::new(),
                     join_key_map: BTreeMap::new(),
                 });
@@ -95,25 +104,29 @@ fn from_references(
     Ok(selections)
 }
 
-/// `view@latest` is the view; a numbered version is something this version does not keep.
-fn unversioned<'a>(view: &'a str, reference: &str) -> Result<&'a str> {
-    let Some((name, version)) = view.split_once('@') else {
-        return Ok(view);
-    };
-    let lower = version.to_ascii_lowercase();
-    if lower == "latest" {
-        return Ok(name);
+/// The view as a version of it was recorded: its columns, source and TTL at that time.
+fn versioned(registry: &Registry, project: &str, name: &str, version: u32) -> Result<FeatureView> {
+    let current = find_view(registry, project, name)?;
+    let number = i32::try_from(version).unwrap_or(i32::MAX);
+    let found = registry.feature_view_version(project, name, number);
+    if let Some(view) = found.map_err(from_registry)? {
+        return Ok(FeatureView {
+            name: current.name,
+            ..view
+        });
     }
-    let numbered = lower
-        .strip_prefix('v')
-        .is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
-    if numbered {
+    let known = registry.feature_view_versions(project, name);
+    let known = known.map_err(from_registry)?;
+    let known: Vec<String> = known.iter().map(|known| format!("v{known}")).collect();
+    if known.is_empty() {
         return plan_err!(
-            "feature reference {reference} asks for version {version} of view {name}; versions of feature views are not supported by \
-             this version, leave out @{version}"
+            "no versions of feature view {name} are recorded in this registry, so there is no v{version}; leave out @v{version}"
         );
     }
-    Ok(view)
+    plan_err!(
+        "feature view {name} has no version v{version}; recorded are {}; leave out @v{version} for the latest",
+        known.join(", ")
+    )
 }
 
 fn from_service(registry: &Registry, project: &str, name: &str) -> Result<Vec<Selection>> {
@@ -175,11 +188,9 @@ fn find_view(registry: &Registry, project: &str, name: &str) -> Result<FeatureVi
             listed("feature views", &known)
         );
     };
-    match view.kind {
-        ViewKind::Batch | ViewKind::Stream => Ok(view),
-        kind => plan_err!(
-            "feature view {name} is of kind {kind:?}, whose values are computed outside of SQL; ask for the views it is made of"
-        ),
+    match view.refusal() {
+        None => Ok(view),
+        Some(why) => plan_err!("{} {name} cannot be queried: {why}", view.kind.name()),
     }
 }
 

@@ -7,18 +7,53 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use arrow::datatypes::Schema;
-use datafusion::common::{Result, TableReference, plan_err};
+use datafusion::catalog::TableProvider;
+use datafusion::common::{Result, ScalarValue, TableReference, plan_err};
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
-use feast_pit::{PitFeature, PitKey, PitView};
+use feast_iceberg::IcebergTableProvider;
+use feast_pit::{PitFeature, PitKey, PitProvenance, PitView};
 use feast_registry::Ttl;
 
+use super::Call;
 use super::request::PitJoinRequest;
-use super::selection::Selection;
+use super::selection::{Selection, select};
 use crate::session::FeastScope;
 
+/// The views a call asks for, each with the plan its rows come from.
+#[derive(Debug)]
+pub(crate) struct ResolvedViews {
+    pub(crate) specs: Vec<PitView>,
+    pub(crate) inputs: Vec<LogicalPlan>,
+    /// The call has features named `view__feature`.
+    pub(crate) full_feature_names: bool,
+}
+
+/// Resolves what a call asks for against the definitions and the sources.
+pub(crate) async fn resolve(
+    scope: &FeastScope,
+    call: Call,
+    request: &PitJoinRequest,
+) -> Result<ResolvedViews> {
+    let selections = {
+        let registry = scope.registry().read()?;
+        select(&registry, scope.project(), call, request)?
+    };
+    let mut views = ResolvedViews {
+        specs: Vec::with_capacity(selections.len()),
+        inputs: Vec::with_capacity(selections.len()),
+        full_feature_names: request.full_feature_names,
+    };
+    for selection in &selections {
+        let (spec, input) = resolve_view(scope, selection, request).await?;
+        views.specs.push(spec);
+        views.inputs.push(input);
+    }
+    Ok(views)
+}
+
 /// Resolves the view's names to columns of its source and scans that.
-pub(super) async fn resolve(
+async fn resolve_view(
     scope: &FeastScope,
     selection: &Selection,
     request: &PitJoinRequest,
@@ -79,14 +114,28 @@ pub(super) async fn resolve(
         ttl: view.ttl.and_then(as_duration),
         created_cutoff: request.filter_by_created_timestamp,
         features,
+        provenance: request
+            .provenance
+            .then(|| provenance(&selection.name, table.as_ref())),
     };
     let name = TableReference::bare(selection.name.as_str());
     let input = LogicalPlanBuilder::scan(name, provider_as_source(table), None)?.build()?;
     Ok((spec, input))
 }
 
+/// The columns that tell where a view's features come from. A source that is no Iceberg table has no snapshot.
+fn provenance(view: &str, table: &dyn TableProvider) -> PitProvenance {
+    let iceberg = table.as_any().downcast_ref::<IcebergTableProvider>();
+    let snapshot = ScalarValue::Int64(iceberg.and_then(IcebergTableProvider::snapshot_id));
+    PitProvenance {
+        event_time: format!("{view}__event_timestamp"),
+        created_time: format!("{view}__created_timestamp"),
+        constants: vec![(format!("{view}__snapshot_id"), snapshot)],
+    }
+}
+
 /// A TTL as a duration; zero and less mean no limit, as in Feast.
-fn as_duration(ttl: Ttl) -> Option<Duration> {
+pub(in crate::ops) fn as_duration(ttl: Ttl) -> Option<Duration> {
     let nanos = i128::from(ttl.seconds) * 1_000_000_000 + i128::from(ttl.nanos);
     let (seconds, nanos) = (
         nanos.div_euclid(1_000_000_000),
@@ -97,11 +146,11 @@ fn as_duration(ttl: Ttl) -> Option<Duration> {
 }
 
 /// A source's columns by the names they have in the view.
-struct Columns<'a> {
-    view: &'a str,
-    schema: &'a Schema,
+pub(in crate::ops) struct Columns<'a> {
+    pub(in crate::ops) view: &'a str,
+    pub(in crate::ops) schema: &'a Schema,
     /// Source column to the name it has in the view.
-    mapping: &'a BTreeMap<String, String>,
+    pub(in crate::ops) mapping: &'a BTreeMap<String, String>,
 }
 
 impl Columns<'_> {
@@ -115,7 +164,7 @@ impl Columns<'_> {
         }
     }
 
-    fn find(&self, what: &str, name: &str) -> Result<String> {
+    pub(in crate::ops) fn find(&self, what: &str, name: &str) -> Result<String> {
         match self.get(name) {
             Some(column) => Ok(column),
             None => plan_err!(

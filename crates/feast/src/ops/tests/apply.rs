@@ -121,7 +121,7 @@ async fn json_is_read_strictly() {
         ),
         (
             r#"{"feature_views": [{"name": "v", "timestamp": "t"}]}"#,
-            "feast_apply: feature view v: give either source, a table's name, or path",
+            "feast_apply: feature view v: give one of source, a table's name, path and query",
         ),
         (
             r#"{"feature_views": [{"name": "v", "source": "t", "timestamp": "t", "ttl": "soon"}]}"#,

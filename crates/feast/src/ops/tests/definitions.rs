@@ -106,24 +106,36 @@ async fn describe_tells_each_column() {
     let feast = session().await;
     run(&feast, &[DRIVER, VIEW, SERVICE]).await;
     assert_eq!(
-        table(&feast, "DESCRIBE FEATURE VIEW driver_stats").await,
+        table(
+            &feast,
+            "SELECT column_name, role, value_type, source_type, description \
+             FROM feast_describe('feature view', 'driver_stats')"
+        )
+        .await,
         "\
-+-----------------+--------------+------------+--------------+-------------+
-| column_name     | role         | value_type | feature_view | description |
-+-----------------+--------------+------------+--------------+-------------+
-| driver_id       | join key     | INT64      | driver_stats |             |
-| event_timestamp | event time   |            | driver_stats |             |
-| created         | created time |            | driver_stats |             |
-| seq             | tie-break    |            | driver_stats |             |
-| rate            | feature      | DOUBLE     | driver_stats |             |
-| trips           | feature      | INT32      | driver_stats |             |
-| Rating          | feature      | FLOAT      | driver_stats |             |
-+-----------------+--------------+------------+--------------+-------------+"
++-----------------+--------------+------------+----------------------+-------------------------+
+| column_name     | role         | value_type | source_type          | description             |
++-----------------+--------------+------------+----------------------+-------------------------+
+| driver_id       | join key     | INT64      | Int64                |                         |
+| event_timestamp | event time   |            | Timestamp(µs, \"UTC\") |                         |
+| created         | created time |            | Timestamp(µs, \"UTC\") |                         |
+| seq             | tie-break    |            | Int64                |                         |
+| rate            | feature      | DOUBLE     | Float64              |                         |
+| trips           | feature      | INT32      | Int32                |                         |
+| Rating          | feature      | FLOAT      | Float32              |                         |
+|                 | source       |            |                      | datafusion.public.rides |
+|                 | ttl          |            |                      | 7 days                  |
+|                 | online       |            |                      | true                    |
+|                 | versions     |            |                      | v0                      |
+|                 | tags         |            |                      | team: a                 |
+|                 | used by      |            |                      | ranking                 |
++-----------------+--------------+------------+----------------------+-------------------------+"
     );
     assert_eq!(
         table(
             &feast,
-            "SELECT * FROM feast_describe('feature_service', 'ranking')"
+            "SELECT column_name, role, value_type, feature_view, description \
+             FROM feast_describe('feature_service', 'ranking')"
         )
         .await,
         "\

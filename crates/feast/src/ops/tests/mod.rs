@@ -3,11 +3,16 @@
 
 //! The verbs over a registry in memory and tables in memory.
 
+mod alter;
 mod apply;
 mod checks;
 mod definitions;
+mod drift;
 mod effects;
+mod inference;
+mod queries;
 mod registry;
+mod round_trip;
 mod sources;
 
 use std::sync::Arc;
@@ -99,8 +104,8 @@ async fn text(feast: &FeastContext, sql: &str, column: &str) -> String {
         .to_owned()
 }
 
-/// The error's message.
-async fn error(feast: &FeastContext, sql: &str) -> String {
+/// The error's message, with the place that it points at.
+async fn told(feast: &FeastContext, sql: &str) -> String {
     match rows(feast, sql).await {
         Ok(_) => panic!("{sql} succeeded"),
         Err(error) => match error.find_root() {
@@ -108,5 +113,15 @@ async fn error(feast: &FeastContext, sql: &str) -> String {
             DataFusionError::Plan(message) => message.clone(),
             other => other.strip_backtrace(),
         },
+    }
+}
+
+/// The error's message without the place.
+async fn error(feast: &FeastContext, sql: &str) -> String {
+    let told = told(feast, sql).await;
+    let message = told.lines().next().unwrap_or_default();
+    match message.split_once(": ") {
+        Some((place, message)) if place.starts_with("line ") => message.to_owned(),
+        _ => message.to_owned(),
     }
 }

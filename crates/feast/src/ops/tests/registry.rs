@@ -55,7 +55,9 @@ async fn changes_of_others_are_kept() {
 
 #[tokio::test]
 async fn a_change_that_always_collides_gives_up() {
-    let names = vec!["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
+    let names = (0..=100)
+        .map(|number| &*format!("other_{number}").leak())
+        .collect();
     let store = Contended {
         inner: InMemoryRegistryStore::new(),
         others: Mutex::new(names),
@@ -68,7 +70,7 @@ async fn a_change_that_always_collides_gives_up() {
             .map_err(crate::ops::from_registry)
     };
     let message = handle.update(put).unwrap_err().strip_backtrace();
-    assert!(message.contains("each of 10 attempts"), "{message}");
+    assert!(message.contains("each of 100 attempts"), "{message}");
 }
 
 #[tokio::test]

@@ -80,7 +80,8 @@ impl Connection {
             200 => {
                 let answer = self.read::<TableAnswer>(&call, &answer)?;
                 let loaded = Loaded::try_from(answer);
-                loaded.map_err(|e| e.context(format!("table '{table}' of catalog '{}'", self.name())))
+                loaded
+                    .map_err(|e| e.context(format!("table '{table}' of catalog '{}'", self.name())))
             }
             404 => Err(self.missing_table(table)),
             _ => Err(self.refused(&call, &answer)),

@@ -6,7 +6,9 @@
 mod damaged;
 mod edits;
 mod feast_files;
+mod mutated;
 mod rules;
+mod versions;
 mod written;
 
 use std::collections::BTreeMap;

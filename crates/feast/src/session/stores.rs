@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the datafusion-feast authors
 
-//! Object stores that appear when a URL first names them, so that `FROM 's3://…'`, `LOCATION` and
-//! `COPY TO` work as they do in datafusion-cli. Credentials come from the environment
-//! (`AWS_…`, `GOOGLE_…`, `AZURE_…`).
+//! Object stores that appear when a URL first names them, so that `FROM 's3://…'`, `LOCATION` and `COPY TO` work as they do in
+//! datafusion-cli. Credentials come from the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`).
 
 use std::env;
 use std::sync::Arc;
@@ -14,14 +13,15 @@ use datafusion::execution::object_store::ObjectStoreRegistry;
 use object_store::ObjectStore;
 use url::Url;
 
-/// A registry that makes the store of a URL it does not know yet.
+/// A registry of object stores that makes the store of a URL it does not know yet, with the credentials of the environment.
 #[derive(Debug)]
-pub(crate) struct StoresOnDemand {
+pub struct StoresOnDemand {
     known: Arc<dyn ObjectStoreRegistry>,
 }
 
 impl StoresOnDemand {
-    pub(crate) fn new(known: Arc<dyn ObjectStoreRegistry>) -> Self {
+    /// Over the stores that are known already.
+    pub fn new(known: Arc<dyn ObjectStoreRegistry>) -> Self {
         Self { known }
     }
 }

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the datafusion-feast authors
+
+//! Where the online tables of a project are.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, SchemaRef};
+use datafusion::catalog::{CatalogProvider, TableProvider};
+use datafusion::common::{Result, exec_datafusion_err, plan_err};
+use feast_iceberg::append::add_column;
+use feast_iceberg::{Error, IcebergCatalogProvider, IcebergTableProvider};
+use feast_pit::utc;
+use iceberg::NamespaceIdent;
+
+use crate::key::EntityHash;
+use crate::layout::{TableLayout, entity_hash, table_schema};
+use crate::summary::{Lineage, Recorded};
+use crate::view::OnlineView;
+
+/// A namespace of an Iceberg catalog with one table a view.
+#[derive(Debug, Clone)]
+pub struct OnlineStore {
+    catalog: IcebergCatalogProvider,
+    namespace: String,
+    layout: TableLayout,
+}
+
+/// A view's table, at its current version.
+#[derive(Debug, Clone)]
+pub struct OnlineTable {
+    pub(crate) provider: IcebergTableProvider,
+    pub(crate) hash: EntityHash,
+    name: String,
+}
+
+impl OnlineStore {
+    /// The tables in `namespace`, which need not exist; new ones are laid out as `layout` says.
+    pub fn new(
+        catalog: &IcebergCatalogProvider,
+        namespace: impl Into<String>,
+        layout: TableLayout,
+    ) -> Self {
+        Self {
+            catalog: catalog.unpinned(),
+            namespace: namespace.into(),
+            layout,
+        }
+    }
+
+    /// The full name of a view's table.
+    pub fn table_name(&self, view: &OnlineView) -> String {
+        let (catalog, namespace) = (self.catalog.name(), &self.namespace);
+        format!("{catalog}.{namespace}.{}", view.table_name())
+    }
+
+    /// The view's table as it is now; None if nothing was written for the view.
+    pub async fn open(&self, view: &OnlineView) -> Result<Option<OnlineTable>> {
+        let name = self.table_name(view);
+        let Some(schema) = self.catalog.schema(&self.namespace) else {
+            return Ok(None);
+        };
+        let Some(table) = schema.table(&view.table_name()).await? else {
+            return Ok(None);
+        };
+        let Some(provider) = table.as_any().downcast_ref::<IcebergTableProvider>() else {
+            return plan_err!("online table {name} cannot be opened as an Iceberg table");
+        };
+        let properties = provider.table().metadata().properties();
+        let hash = entity_hash(view, &name, properties)?;
+        let provider = provider.clone();
+        Ok(Some(OnlineTable {
+            provider,
+            hash,
+            name,
+        }))
+    }
+
+    /// The view's table, made if there is none, with a column for each of the view's. A column that
+    /// has another type than the view says is an error, before anything is changed.
+    pub(crate) async fn prepare(&self, view: &OnlineView) -> Result<OnlineTable> {
+        let table = match self.open(view).await? {
+            Some(table) => table,
+            None => self.create(view).await?,
+        };
+        let missing = table.missing(view)?;
+        if missing.is_empty() {
+            return Ok(table);
+        }
+        let ident = table.provider.table().identifier().clone();
+        for (column, data_type) in missing {
+            let catalog = self.catalog.catalog();
+            let added = add_column(catalog.as_ref(), &ident, &column, &data_type).await;
+            added.map_err(|error| {
+                error.context(format!(
+                    "online table {} needs a column for {column}, which its catalog could not add: add it with another engine",
+                    table.name
+                ))
+            })?;
+        }
+        self.reopened(view).await
+    }
+
+    /// The view's table, which exists, as it is now.
+    pub(crate) async fn reopened(&self, view: &OnlineView) -> Result<OnlineTable> {
+        self.open(view).await?.ok_or_else(|| {
+            exec_datafusion_err!(
+                "online table {} was there and is gone: it was dropped meanwhile",
+                self.table_name(view)
+            )
+        })
+    }
+
+    async fn create(&self, view: &OnlineView) -> Result<OnlineTable> {
+        let catalog = self.catalog.catalog();
+        let namespace =
+            NamespaceIdent::from_strs(self.namespace.split('.')).map_err(Error::from)?;
+        let exists = catalog
+            .namespace_exists(&namespace)
+            .await
+            .map_err(Error::from)?;
+        if !exists {
+            let made = catalog.create_namespace(&namespace, HashMap::new()).await;
+            // Someone else may have made it meanwhile.
+            if let Err(error) = made
+                && !catalog
+                    .namespace_exists(&namespace)
+                    .await
+                    .map_err(Error::from)?
+            {
+                return Err(Error::from(error).into());
+            }
+        }
+        let table = self.layout.table(&self.catalog, &self.namespace, view)?;
+        table.create().await?;
+        self.reopened(view).await
+    }
+}
+
+impl OnlineTable {
+    /// Its name with its catalog and namespace.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The id of the current snapshot; None for an empty table.
+    pub fn snapshot_id(&self) -> Option<i64> {
+        self.provider.snapshot_id()
+    }
+
+    /// The commits that said what they are, newest first, each with the id of its snapshot.
+    pub fn history(&self) -> Vec<(i64, Recorded)> {
+        let commits = self.lineage().commits.into_iter();
+        commits
+            .filter_map(|(snapshot, said)| Some((snapshot.snapshot_id(), said?)))
+            .collect()
+    }
+
+    pub(crate) fn lineage(&self) -> Lineage {
+        Lineage::of(self.provider.table().metadata())
+    }
+
+    pub(crate) fn columns(&self) -> SchemaRef {
+        self.provider.schema()
+    }
+
+    /// Whether the table has such a column.
+    pub(crate) fn has(&self, column: &str) -> bool {
+        self.columns().column_with_name(column).is_some()
+    }
+
+    /// The table as a source of plans.
+    pub(crate) fn source(&self) -> Arc<dyn TableProvider> {
+        Arc::new(self.provider.clone())
+    }
+
+    /// The columns of the view that the table does not have. One of another type is an error.
+    pub(crate) fn missing(&self, view: &OnlineView) -> Result<Vec<(String, DataType)>> {
+        let columns = self.columns();
+        let mut missing = Vec::new();
+        for wanted in table_schema(view).fields() {
+            match columns.column_with_name(wanted.name()) {
+                None => missing.push((wanted.name().clone(), wanted.data_type().clone())),
+                Some((_, found)) if same(found.data_type(), wanted.data_type()) => {}
+                Some((_, found)) => {
+                    return plan_err!(
+                        "column {} of online table {} is {}, feature view {} has {} there; drop the table and materialize the view in \
+                         full, or name the column anew",
+                        wanted.name(),
+                        self.name,
+                        found.data_type(),
+                        view.name,
+                        wanted.data_type()
+                    );
+                }
+            }
+        }
+        Ok(missing)
+    }
+}
+
+/// Whether a column of the table is one of the view's, whatever the names of nested fields' items.
+fn same(found: &DataType, wanted: &DataType) -> bool {
+    let found = utc(found);
+    found.equals_datatype(wanted)
+        || match (&found, wanted) {
+            (DataType::List(a), DataType::List(b) | DataType::LargeList(b)) => {
+                same(a.data_type(), b.data_type())
+            }
+            (DataType::List(a), DataType::FixedSizeList(b, _)) => {
+                same(a.data_type(), b.data_type())
+            }
+            (DataType::Struct(a), DataType::Struct(b)) => {
+                let mut fields = a.iter().zip(b);
+                a.len() == b.len()
+                    && fields
+                        .all(|(a, b)| a.name() == b.name() && same(a.data_type(), b.data_type()))
+            }
+            (DataType::Map(a, _), DataType::Map(b, _)) => entry_types(a.data_type())
+                .zip(entry_types(b.data_type()))
+                .is_some_and(|((ka, va), (kb, vb))| same(ka, kb) && same(va, vb)),
+            (DataType::LargeBinary, DataType::Binary) => true,
+            (DataType::Int32, DataType::Int8 | DataType::Int16) => true,
+            (DataType::Utf8, DataType::LargeUtf8 | DataType::Utf8View) => true,
+            _ => false,
+        }
+}
+
+fn entry_types(entries: &DataType) -> Option<(&DataType, &DataType)> {
+    match entries {
+        DataType::Struct(fields) if fields.len() == 2 => {
+            Some((fields[0].data_type(), fields[1].data_type()))
+        }
+        _ => None,
+    }
+}
