@@ -21,7 +21,7 @@ use feast_testkit::scenario::{ENTITY_TABLE, Scenario, Table};
 
 use crate::tables::{register, text};
 
-const SCENARIOS: u64 = 80;
+const SCENARIOS: u64 = 40;
 /// So many instants are asked of each scenario.
 const INSTANTS: usize = 3;
 

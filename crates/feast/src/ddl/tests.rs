@@ -136,129 +136,130 @@ fn other_statements_are_left_alone() {
     }
 }
 
-#[test]
-fn errors_point_and_suggest() {
-    let cases = [
-        (
-            "CREATE FEATURE VIEW v FROM t TIMESTMP ts",
-            "line 1, column 30: expected ENTITIES, FEATURES, FROM, TIMESTAMP, CREATED TIMESTAMP, \
+const ERRORS: [(&str, &str); 27] = [
+    (
+        "CREATE FEATURE VIEW v FROM t TIMESTMP ts",
+        "line 1, column 30: expected ENTITIES, FEATURES, FROM, TIMESTAMP, CREATED TIMESTAMP, \
              TIE BREAK, FIELD MAPPING, TTL, ONLINE, OFFLINE ONLY, COMMENT, OWNER or TAGS, found \
              TIMESTMP; did you mean TIMESTAMP?",
-        ),
-        (
-            "CREATE FEATURE VIEW v\n  TIMESTAMP ts",
-            "line 2, column 15: expected FROM table, FROM 'path.parquet' or FROM (SELECT …), found \
+    ),
+    (
+        "CREATE FEATURE VIEW v\n  TIMESTAMP ts",
+        "line 2, column 15: expected FROM table, FROM 'path.parquet' or FROM (SELECT …), found \
              end of statement",
-        ),
-        (
-            "CREATE FEATURE VIEW v FROM (a, b)",
-            "line 1, column 29: expected SELECT, WITH or VALUES, found a",
-        ),
-        (
-            "CREATE FEATURE VIEW v FROM (SELECT f(1)",
-            "line 1, column 28: this '(' has no ')'",
-        ),
-        (
-            "CREATE FEATURE VIEW v FROM t TIMESTAMP a TIMESTAMP b",
-            "line 1, column 42: TIMESTAMP is given twice; keep one",
-        ),
-        (
-            "CREATE FEATURE VIEW v FROM t TIMESTAMP a TTL INTERVAL '1 month'",
-            "line 1, column 55: TTL '1 month' has no fixed length; give it in days or smaller units",
-        ),
-        (
-            "CREATE FEATURE VIEW v FROM t TIMESTAMP a TTL INTERVAL '-1 day'",
-            "line 1, column 55: TTL '-1 day' is negative; give a length, or 0 for no limit",
-        ),
-        (
-            "CREATE FEATURE VIEW v FROM t TIMESTAMP a TTL '1 day'",
-            "line 1, column 46: expected INTERVAL, found '1 day'",
-        ),
-        (
-            "CREATE FEATURE VIEW v FEATURES (a BIGNT) FROM t TIMESTAMP a",
-            "line 1, column 35: unknown type BIGNT; did you mean BIGINT?",
-        ),
-        (
-            "CREATE ENTITY e JOIN KEY (a BIGINT, b BIGINT)",
-            "line 1, column 35: an entity has one join key; make an entity for each key and name \
+    ),
+    (
+        "CREATE FEATURE VIEW v FROM (a, b)",
+        "line 1, column 29: expected SELECT, WITH or VALUES, found a",
+    ),
+    (
+        "CREATE FEATURE VIEW v FROM (SELECT f(1)",
+        "line 1, column 28: this '(' has no ')'",
+    ),
+    (
+        "CREATE FEATURE VIEW v FROM t TIMESTAMP a TIMESTAMP b",
+        "line 1, column 42: TIMESTAMP is given twice; keep one",
+    ),
+    (
+        "CREATE FEATURE VIEW v FROM t TIMESTAMP a TTL INTERVAL '1 month'",
+        "line 1, column 55: TTL '1 month' has no fixed length; give it in days or smaller units",
+    ),
+    (
+        "CREATE FEATURE VIEW v FROM t TIMESTAMP a TTL INTERVAL '-1 day'",
+        "line 1, column 55: TTL '-1 day' is negative; give a length, or 0 for no limit",
+    ),
+    (
+        "CREATE FEATURE VIEW v FROM t TIMESTAMP a TTL '1 day'",
+        "line 1, column 46: expected INTERVAL, found '1 day'",
+    ),
+    (
+        "CREATE FEATURE VIEW v FEATURES (a BIGNT) FROM t TIMESTAMP a",
+        "line 1, column 35: unknown type BIGNT; did you mean BIGINT?",
+    ),
+    (
+        "CREATE ENTITY e JOIN KEY (a BIGINT, b BIGINT)",
+        "line 1, column 35: an entity has one join key; make an entity for each key and name \
              them all in the feature view's ENTITIES",
-        ),
-        (
-            "CREATE ENTITY e COMMENT c",
-            "line 1, column 25: expected a text in quotes after COMMENT, found c",
-        ),
-        (
-            "CREATE OR REPLACE ENTITY IF NOT EXISTS e",
-            "line 1, column 26: OR REPLACE and IF NOT EXISTS exclude each other",
-        ),
-        (
-            "CREATE ENTTIY e",
-            "line 1, column 8: expected ENTITY, FEATURE VIEW or FEATURE SERVICE, found ENTTIY e; \
+    ),
+    (
+        "CREATE ENTITY e COMMENT c",
+        "line 1, column 25: expected a text in quotes after COMMENT, found c",
+    ),
+    (
+        "CREATE OR REPLACE ENTITY IF NOT EXISTS e",
+        "line 1, column 26: OR REPLACE and IF NOT EXISTS exclude each other",
+    ),
+    (
+        "CREATE ENTTIY e",
+        "line 1, column 8: expected ENTITY, FEATURE VIEW or FEATURE SERVICE, found ENTTIY e; \
              did you mean ENTITY?",
-        ),
-        (
-            "DROP FEATURE VEIW v",
-            "line 1, column 6: expected ENTITY, FEATURE VIEW or FEATURE SERVICE, found FEATURE \
+    ),
+    (
+        "DROP FEATURE VEIW v",
+        "line 1, column 6: expected ENTITY, FEATURE VIEW or FEATURE SERVICE, found FEATURE \
              VEIW; did you mean FEATURE VIEW?",
-        ),
-        (
-            "SHOW FEATURE VIEW",
-            "line 1, column 14: expected FEATURE VIEWS, FEATURE SERVICES or DATA SOURCES, found \
+    ),
+    (
+        "SHOW FEATURE VIEW",
+        "line 1, column 14: expected FEATURE VIEWS, FEATURE SERVICES or DATA SOURCES, found \
              VIEW; did you mean VIEWS?",
-        ),
-        (
-            "CREATE FEATURE SERVICE s AS ()",
-            "line 1, column 30: expected the name of a feature view, found )",
-        ),
-        (
-            "CREATE EXTERNAL CATALOG c STORED AS DELTA OPTIONS (a 'b')",
-            "line 1, column 37: expected ICEBERG, found DELTA",
-        ),
-        (
-            "CREATE EXTERNAL CATALOG c STORED AS ICEBERG OPTIONS (uri 'a', URI 'b')",
-            "line 1, column 63: option URI is given twice; keep one",
-        ),
-        (
-            "ALTER FEATURE VIEW v SET TTL 1",
-            "line 1, column 30: expected INTERVAL, found 1",
-        ),
-        (
-            "ALTER FEATURE VIEW v",
-            "line 1, column 21: expected ADD, DROP, ALTER FEATURE, SET or UNSET, found end of \
+    ),
+    (
+        "CREATE FEATURE SERVICE s AS ()",
+        "line 1, column 30: expected the name of a feature view, found )",
+    ),
+    (
+        "CREATE EXTERNAL CATALOG c STORED AS DELTA OPTIONS (a 'b')",
+        "line 1, column 37: expected ICEBERG, found DELTA",
+    ),
+    (
+        "CREATE EXTERNAL CATALOG c STORED AS ICEBERG OPTIONS (uri 'a', URI 'b')",
+        "line 1, column 63: option URI is given twice; keep one",
+    ),
+    (
+        "ALTER FEATURE VIEW v SET TTL 1",
+        "line 1, column 30: expected INTERVAL, found 1",
+    ),
+    (
+        "ALTER FEATURE VIEW v",
+        "line 1, column 21: expected ADD, DROP, ALTER FEATURE, SET or UNSET, found end of \
              statement",
-        ),
-        (
-            "ALTER FEATURE VIEW v SET ONLIN",
-            "line 1, column 26: expected TTL, ONLINE, OFFLINE ONLY, TAGS, COMMENT or OWNER, found \
+    ),
+    (
+        "ALTER FEATURE VIEW v SET ONLIN",
+        "line 1, column 26: expected TTL, ONLINE, OFFLINE ONLY, TAGS, COMMENT or OWNER, found \
              ONLIN; did you mean ONLINE?",
-        ),
-        (
-            "ALTER ENTITY e ADD FEATURE a INT",
-            "line 1, column 16: expected SET or UNSET, found ADD",
-        ),
-        (
-            "ALTER ENTITY e SET TTL INTERVAL '1 day'",
-            "line 1, column 20: expected TAGS, COMMENT or OWNER, found TTL",
-        ),
-        (
-            "ALTER FEATURE VIEW v ALTER FEATURE a BIGINT",
-            "line 1, column 38: expected TYPE or COMMENT, found BIGINT",
-        ),
-        (
-            "ALTER FEATURE SERVICE s UNSET TAGS (a),",
-            "line 1, column 40: expected ADD, DROP, SET or UNSET, found end of statement",
-        ),
-        (
-            "ALTER FEATURE VEIW v SET ONLINE",
-            "line 1, column 7: expected ENTITY, FEATURE VIEW or FEATURE SERVICE, found FEATURE \
+    ),
+    (
+        "ALTER ENTITY e ADD FEATURE a INT",
+        "line 1, column 16: expected SET or UNSET, found ADD",
+    ),
+    (
+        "ALTER ENTITY e SET TTL INTERVAL '1 day'",
+        "line 1, column 20: expected TAGS, COMMENT or OWNER, found TTL",
+    ),
+    (
+        "ALTER FEATURE VIEW v ALTER FEATURE a BIGINT",
+        "line 1, column 38: expected TYPE or COMMENT, found BIGINT",
+    ),
+    (
+        "ALTER FEATURE SERVICE s UNSET TAGS (a),",
+        "line 1, column 40: expected ADD, DROP, SET or UNSET, found end of statement",
+    ),
+    (
+        "ALTER FEATURE VEIW v SET ONLINE",
+        "line 1, column 7: expected ENTITY, FEATURE VIEW or FEATURE SERVICE, found FEATURE \
              VEIW; did you mean FEATURE VIEW?",
-        ),
-        (
-            "DROP ENTITY e CASCADE",
-            "line 1, column 15: expected end of statement, found CASCADE",
-        ),
-    ];
-    for (text, message) in cases {
+    ),
+    (
+        "DROP ENTITY e CASCADE",
+        "line 1, column 15: expected end of statement, found CASCADE",
+    ),
+];
+
+#[test]
+fn errors_point_and_suggest() {
+    for (text, message) in ERRORS {
         let told = error(text);
         let (first, place) = told.split_once('\n').unwrap();
         assert_eq!(first, format!("Error during planning: {message}"), "{text}");

@@ -53,7 +53,7 @@ pub(crate) async fn list_manifests(
         return Err(encrypted(name, id, snapshot.manifest_list()));
     }
     let location = snapshot.manifest_list();
-    let load = load_list(table, snapshot);
+    let load = Box::pin(load_list(table, snapshot));
     let list =
         storage
             .caches()

@@ -98,6 +98,9 @@ pub enum PitJoinMode {
     Partitioned,
 }
 
+/// A view's input, and the same with all columns that break ties where it has not all.
+type ViewInput = (Arc<dyn ExecutionPlan>, Option<Arc<dyn ExecutionPlan>>);
+
 /// A point-in-time join; see the module's page.
 #[derive(Debug, Clone)]
 pub struct PitJoinExec {
@@ -212,11 +215,7 @@ impl PitJoinExec {
     }
 
     /// The same join over other inputs that give the same columns. The filters stay the same: inputs may hold them already.
-    fn with_inputs(
-        &self,
-        entity: Arc<dyn ExecutionPlan>,
-        inputs: Vec<(Arc<dyn ExecutionPlan>, Option<Arc<dyn ExecutionPlan>>)>,
-    ) -> Result<Self> {
+    fn with_inputs(&self, entity: Arc<dyn ExecutionPlan>, inputs: Vec<ViewInput>) -> Result<Self> {
         let views = sides(&entity, inputs, &self.spec)?;
         let schema = Arc::clone(self.properties.eq_properties.schema());
         Ok(Self {
@@ -262,7 +261,7 @@ fn properties(
 /// The views' inputs with what is made of their columns.
 fn sides(
     entity: &Arc<dyn ExecutionPlan>,
-    inputs: Vec<(Arc<dyn ExecutionPlan>, Option<Arc<dyn ExecutionPlan>>)>,
+    inputs: Vec<ViewInput>,
     spec: &PitSpec,
 ) -> Result<Vec<SidePlan>> {
     let schema = entity.schema();
@@ -286,10 +285,7 @@ fn sides(
 }
 
 /// A view's input without the columns that only break ties, and the whole of it where it has such columns.
-fn narrowed(
-    input: Arc<dyn ExecutionPlan>,
-    view: &PitView,
-) -> Result<(Arc<dyn ExecutionPlan>, Option<Arc<dyn ExecutionPlan>>)> {
+fn narrowed(input: Arc<dyn ExecutionPlan>, view: &PitView) -> Result<ViewInput> {
     let mut view = view.clone();
     let ties = std::mem::take(&mut view.tie_break);
     let kept = view.columns().collect::<HashSet<_>>();

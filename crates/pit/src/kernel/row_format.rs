@@ -15,6 +15,7 @@
 //! A dictionary's values are kept and the dictionary is left behind; maps are kept as lists of entries.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, make_array, new_null_array};
 use arrow::compute::cast;
@@ -183,7 +184,7 @@ impl Encoding {
     /// The arrays' values in the form that is encoded.
     pub(crate) fn plain(&self, array: &ArrayRef) -> Result<ArrayRef> {
         if array.data_type() == &self.row_type {
-            return Ok(array.clone());
+            return Ok(Arc::clone(array));
         }
         Ok(make_array(retype(&array.to_data(), &self.row_type)?))
     }

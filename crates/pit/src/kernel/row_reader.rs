@@ -212,6 +212,53 @@ mod tests {
         let text = Arc::new(StringViewArray::from(words.clone())) as ArrayRef;
         let dictionary: DictionaryArray<Int32Type> = words.iter().copied().collect();
         let months = |m| Some(IntervalMonthDayNano::new(m, 0, 0));
+        let mut columns = numbers();
+        columns.extend([
+            Arc::new(TimestampNanosecondArray::from(vec![
+                Some(-5),
+                Some(5),
+                None,
+                Some(0),
+            ])) as ArrayRef,
+            Arc::new(Decimal128Array::from(vec![
+                Some(-1),
+                Some(i128::MAX / 100_000),
+                None,
+                Some(1),
+            ])),
+            Arc::new(Decimal256Array::from(vec![
+                Some(i256::from(-1)),
+                Some(i256::from(7)),
+                None,
+                Some(i256::ZERO),
+            ])),
+            Arc::new(IntervalMonthDayNanoArray::from(vec![
+                months(1),
+                None,
+                months(-1),
+                months(0),
+            ])),
+            cast(&text, &DataType::Utf8).unwrap(),
+            cast(&text, &DataType::LargeUtf8).unwrap(),
+            cast(&text, &DataType::Binary).unwrap(),
+            text,
+            cast(&dictionary, &DataType::Utf8).unwrap(),
+            Arc::new(
+                FixedSizeBinaryArray::try_from_sparse_iter_with_size(
+                    [Some([1_u8, 2]), None, Some([0, 0]), Some([255, 0])].into_iter(),
+                    2,
+                )
+                .unwrap(),
+            ),
+            Arc::new(lists.finish()),
+            maps,
+            Arc::new(structs),
+            Arc::new(NullArray::new(4)),
+        ]);
+        columns
+    }
+
+    fn numbers() -> Vec<ArrayRef> {
         vec![
             Arc::new(Int8Array::from(vec![
                 Some(-1),
@@ -249,46 +296,6 @@ mod tests {
                 None,
                 Some(1e9),
             ])),
-            Arc::new(TimestampNanosecondArray::from(vec![
-                Some(-5),
-                Some(5),
-                None,
-                Some(0),
-            ])),
-            Arc::new(Decimal128Array::from(vec![
-                Some(-1),
-                Some(i128::MAX / 100_000),
-                None,
-                Some(1),
-            ])),
-            Arc::new(Decimal256Array::from(vec![
-                Some(i256::from(-1)),
-                Some(i256::from(7)),
-                None,
-                Some(i256::ZERO),
-            ])),
-            Arc::new(IntervalMonthDayNanoArray::from(vec![
-                months(1),
-                None,
-                months(-1),
-                months(0),
-            ])),
-            cast(&text, &DataType::Utf8).unwrap(),
-            cast(&text, &DataType::LargeUtf8).unwrap(),
-            cast(&text, &DataType::Binary).unwrap(),
-            text,
-            cast(&dictionary, &DataType::Utf8).unwrap(),
-            Arc::new(
-                FixedSizeBinaryArray::try_from_sparse_iter_with_size(
-                    [Some([1_u8, 2]), None, Some([0, 0]), Some([255, 0])].into_iter(),
-                    2,
-                )
-                .unwrap(),
-            ),
-            Arc::new(lists.finish()),
-            maps,
-            Arc::new(structs),
-            Arc::new(NullArray::new(4)),
         ]
     }
 

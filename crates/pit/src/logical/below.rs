@@ -18,9 +18,12 @@ pub(super) fn join_below(plan: &LogicalPlan) -> Option<&PitJoinNode> {
     }
 }
 
+/// What a column of a plan is in terms of the plan's input.
+type Below<'a> = Box<dyn Fn(&Column) -> Option<Expr> + 'a>;
+
 /// The expression over such a plan as one over the join; none where a column has nothing to take its place.
 pub(super) fn told_below(plan: &LogicalPlan, expr: &Expr) -> Result<Option<Expr>> {
-    let (input, below): (_, Box<dyn Fn(&Column) -> Option<Expr>>) = match plan {
+    let (input, below): (_, Below<'_>) = match plan {
         LogicalPlan::Projection(projection) => (
             &projection.input,
             Box::new(|column| {

@@ -3,15 +3,12 @@
 
 //! `--repo`: a Feast feature repository opened from the command line.
 
-use std::fs;
-
 use crate::place::Place;
 
 const ENTITY: &str = "CREATE ENTITY driver JOIN KEY (driver_id BIGINT)";
 
 fn repository(yaml: &str) -> Place {
     let place = Place::new();
-    fs::create_dir_all(place.path().join("repo")).unwrap();
     place.write("repo/feature_store.yaml", yaml);
     place
 }
