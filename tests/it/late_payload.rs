@@ -29,7 +29,7 @@ async fn answer(feast: &FeastContext, sql: &str) -> Vec<RecordBatch> {
 /// A history of so many rows: 30 drivers, a row of one of them each second, ties among the rows of some seconds.
 fn history(rows: usize) -> String {
     format!(
-        "SELECT value % 30 AS driver_id, to_timestamp(value / 31 * 31) AS event_timestamp, value * 0.5 AS a,
+        "SELECT value % 30 AS driver_id, to_timestamp(value / 31 * 31)::TIMESTAMP(6) AS event_timestamp, value * 0.5 AS a,
                 CASE WHEN value % 7 > 0 THEN value END AS b, -value AS c, 'name ' || value AS name
          FROM generate_series(1, {rows})"
     )
@@ -39,6 +39,7 @@ async fn lake(folder: &tempfile::TempDir) -> FeastContext {
     let feast = FeastContext::builder().build().await.unwrap();
     let at = folder.path().display();
     let database = folder.path().join("catalog.db");
+    std::fs::create_dir(folder.path().join("warehouse")).unwrap();
     let catalog = SqlCatalog::create(database, "lake", &format!("{at}/warehouse")).unwrap();
     let namespace = NamespaceIdent::new("ns".to_owned());
     let created = catalog.create_namespace(&namespace, HashMap::new()).await;

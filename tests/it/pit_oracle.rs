@@ -3,7 +3,7 @@
 
 //! Random point-in-time joins against the oracle.
 //!
-//! `FEAST_ORACLE_SCENARIOS` says how many (2,000), `FEAST_ORACLE_SEED` where to begin (0); scenario `i`
+//! `FEAST_ORACLE_SCENARIOS` says how many (800), `FEAST_ORACLE_SEED` where to begin (0); scenario `i`
 //! has seed `first + i`, so one that failed runs alone with its own seed and a count of 1. What fails
 //! is made smaller before it is shown.
 
@@ -24,7 +24,7 @@ use futures::future::join_all;
 use crate::join_memory::JoinMemory;
 use crate::tables::{register, register_files, text};
 
-const SCENARIOS: u64 = 2_000;
+const SCENARIOS: u64 = 800;
 /// How long tasks that were aborted may hold memory.
 const RELEASE: Duration = Duration::from_secs(20);
 /// So many scenarios that fail are made small and shown.

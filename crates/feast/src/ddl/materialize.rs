@@ -40,7 +40,10 @@ pub(super) fn parse(cursor: &mut Cursor) -> Result<Materialize> {
         cursor.skip(2);
         names.push(cursor.name("the name of a feature service")?);
     } else {
-        cursor.expect("FEATURE VIEW")?;
+        if !cursor.eat("FEATURE VIEW") {
+            let kinds = ["FEATURE VIEW", "FEATURE SERVICE"];
+            return cursor.expected("FEATURE VIEW or FEATURE SERVICE", &kinds);
+        }
         loop {
             names.push(cursor.name("the name of a feature view")?);
             if !cursor.eat_token(&sqlparser::tokenizer::Token::Comma) {
@@ -85,6 +88,55 @@ impl Display for Materialize {
                     quoted_string(end)
                 )
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ddl::parse;
+
+    fn canonical(text: &str) -> String {
+        parse(text).unwrap().unwrap().to_string()
+    }
+
+    #[test]
+    fn every_form_prints_as_it_is_read() {
+        for (text, expected) in [
+            (
+                "materialize feature view a",
+                "MATERIALIZE FEATURE VIEW a INCREMENTAL",
+            ),
+            (
+                "MATERIALIZE FEATURE VIEW a, \"B\" FULL",
+                "MATERIALIZE FEATURE VIEW a, \"B\" FULL",
+            ),
+            (
+                "MATERIALIZE FEATURE SERVICE s INCREMENTAL",
+                "MATERIALIZE FEATURE SERVICE s INCREMENTAL",
+            ),
+            (
+                "MATERIALIZE FEATURE VIEW a FROM TIMESTAMP '2025-01-01' TO '2025-01-02'",
+                "MATERIALIZE FEATURE VIEW a FROM '2025-01-01' TO '2025-01-02'",
+            ),
+        ] {
+            assert_eq!(canonical(text), expected);
+            assert_eq!(canonical(expected), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        for (text, expected) in [
+            ("MATERIALIZE a", "expected FEATURE VIEW or FEATURE SERVICE"),
+            (
+                "MATERIALIZE FEATURE VIEW a FROM '2025-01-01'",
+                "expected TO",
+            ),
+            ("MATERIALIZE FEATURE VIEW a FUL", "FULL"),
+        ] {
+            let error = parse(text).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
         }
     }
 }

@@ -16,6 +16,8 @@ mod answer;
 mod join;
 mod prune;
 mod request;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -222,7 +224,10 @@ async fn one_view(
             );
         }
         None => {
-            doing("reading its source".to_owned());
+            doing(format!(
+                "reading the source of feature view {}",
+                wanted.name
+            ));
             Rows {
                 plan: source_rows(wanted)?,
                 has: wanted

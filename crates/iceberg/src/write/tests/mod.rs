@@ -11,4 +11,5 @@ mod fitting;
 mod lake;
 mod partitions;
 mod properties;
+mod recorded_writes;
 mod sorted;
