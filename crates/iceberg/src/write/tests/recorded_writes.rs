@@ -83,7 +83,7 @@ async fn rows_appended_since_a_snapshot_are_read_alone() {
     let lake = lake().await;
     insert(&lake, "SELECT 1 AS a", "first").await;
     let first = table(&lake).await.snapshot_id().unwrap();
-    insert(&lake, "SELECT * FROM (VALUES (2), (3)) AS v(a)", "second").await;
+    insert(&lake, "SELECT 2 AS a UNION ALL SELECT 3 AS a", "second").await;
     insert(&lake, "SELECT 4 AS a", "third").await;
     let now = table(&lake).await;
     assert_eq!(count(&lake, now.appended_after(first).unwrap()).await, 3);
