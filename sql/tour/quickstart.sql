@@ -69,3 +69,33 @@ FROM feast_pit_join((SELECT * FROM 'entities.parquet' WHERE trip_id = 1),
 
 -- How it runs: each table is read once, the trips stay in memory, the history streams by.
 EXPLAIN FORMAT TREE SELECT * FROM feast_pit_join('entities.parquet', 'tip_model');
+
+-- Serving. The newest row of each key goes online: an Iceberg table a view, which every engine can
+-- read. Said again, it reads what was appended since. Few keys need few parts.
+SET feast.online.partition_count = 4;
+
+-- All views of the model, each in one commit.
+MATERIALIZE FEATURE SERVICE tip_model;
+
+-- What the model is asked with: the newest features of these drivers and customers, in the order
+-- of the request. Nobody knows driver 1099.
+SELECT * FROM feast_online_lookup('tip_model',
+    keys => [{'driver_id': 1001, 'customer_id': 'C005'}, {'driver_id': 1099, 'customer_id': 'C001'}]);
+
+-- What a value is worth: when it became true, and whether it is older than its view allows. These
+-- figures are of March 2026, and count for a day.
+SELECT driver_id, conv_rate, conv_rate__status, conv_rate__event_timestamp
+FROM feast_online_lookup(['driver_stats:conv_rate'], keys => [1001, 1099],
+                         status => true, timestamps => true, max_age => true);
+
+-- One feature as a value, wherever an expression may stand.
+SELECT trip_id, driver_id, feast_online_get('driver_stats:rating', driver_id) AS newest_rating
+FROM 'entities.parquet' WHERE feast_online_get('driver_stats:conv_rate', driver_id) > 0.5
+ORDER BY trip_id LIMIT 5;
+
+-- The proof that serving and training agree: the keys whose lookup is not what the training set
+-- would have now. There are none.
+SELECT * FROM feast_verify_parity('pair_history');
+
+-- What is online, from the metadata of its tables. No view lacks anything that its source has.
+SELECT view, online_table, parts, rows, keys, files, lag_seconds FROM feast.online.status;

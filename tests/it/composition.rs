@@ -16,6 +16,7 @@ use feast_testkit::compare::{RowOrder, compare};
 use feast_testkit::define::name;
 use feast_testkit::scenario::{ENTITY_TABLE, Scenario, Table};
 
+use crate::seeds::each_seed;
 use crate::tables::{register, text};
 
 const SCENARIOS: u64 = 20;
@@ -56,23 +57,7 @@ const SHAPES: &[&str] = &[
 
 #[test]
 fn composition_agrees_with_a_table() {
-    // Plans of unoptimised builds are deep.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .thread_stack_size(16 << 20)
-        .build()
-        .unwrap();
-    let mut wrong = Vec::new();
-    let mut compared = 0;
-    for seed in 0..SCENARIOS {
-        match runtime.block_on(Box::pin(agrees(seed))) {
-            Ok(shapes) => compared += shapes,
-            Err(reason) => wrong.push(format!("seed {seed}: {reason}")),
-        }
-    }
-    println!("{compared} queries of {SCENARIOS} scenarios");
-    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
-    assert!(compared > 0, "no query could be asked");
+    each_seed(SCENARIOS, "queries", agrees);
 }
 
 async fn agrees(seed: u64) -> Result<usize, String> {

@@ -3,10 +3,13 @@
 
 //! Feature repositories that Feast built, `tests/data/feast_repos`: opened as they are.
 
+mod altered;
 mod answers;
+mod asked;
 mod catalogs;
 mod changes;
 mod definitions;
+mod online;
 mod refusals;
 mod remote;
 

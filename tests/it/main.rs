@@ -11,21 +11,26 @@
 )]
 
 mod bare;
+mod cancel;
 mod composition;
 mod feast_cases;
 mod feast_repos;
 mod foreign_scan;
+mod fuzz;
 mod iceberg;
 mod invariants;
 mod join_memory;
 mod late_payload;
 mod listing;
 mod online;
+mod pit_fuzz;
+mod pit_golden;
 mod pit_oracle;
 mod pit_repeat;
 mod place;
 mod reference;
 mod retrievals;
+mod seeds;
 mod services;
 mod slt;
 mod tables;

@@ -4,8 +4,19 @@
 //! The online store through SQL: what is written, what is found, and that it is what a training set
 //! would have.
 
+mod changes;
+mod churn;
+mod evolution;
+mod failing;
+mod get;
+mod kill;
+mod kinds;
+mod lookup;
 mod model;
+mod status;
 mod stories;
+mod together;
+mod trips;
 
 use std::sync::Arc;
 
@@ -13,13 +24,13 @@ use arrow::array::RecordBatch;
 use arrow::util::pretty::pretty_format_batches;
 use datafusion::prelude::SessionConfig;
 use datafusion_feast::FeastContext;
-use feast_iceberg::SqlCatalog;
+use feast_iceberg::{CatalogOptions, SqlCatalog};
 use feast_registry::{InMemoryRegistryStore, RegistryStore};
 use tempfile::TempDir;
 
 /// A catalog `lake` with a namespace `shop`, definitions, and sessions on them.
 pub(crate) struct OnlineLake {
-    dir: TempDir,
+    pub(crate) dir: TempDir,
     pub(crate) store: Arc<InMemoryRegistryStore>,
 }
 
@@ -36,6 +47,11 @@ impl OnlineLake {
         let feast = lake.session().await;
         rows(&feast, "CREATE SCHEMA lake.shop").await;
         lake
+    }
+
+    /// Its catalog.
+    pub(crate) async fn catalog(&self) -> SqlCatalog {
+        catalog_in(self.dir.path()).await
     }
 
     /// A new session on what is there, as after a restart.
@@ -64,6 +80,19 @@ impl OnlineLake {
     }
 }
 
+/// The catalog in a folder.
+pub(crate) async fn catalog_in(dir: &std::path::Path) -> SqlCatalog {
+    let dir = dir.display();
+    let pairs = [
+        ("type", "sql".to_owned()),
+        ("uri", format!("sqlite:///{dir}/c.db")),
+        ("warehouse", format!("{dir}/wh")),
+    ];
+    let pairs = pairs.map(|(key, value)| (key.to_owned(), value));
+    let options = CatalogOptions::from_pairs("lake", pairs).unwrap();
+    SqlCatalog::open(&options).await.unwrap()
+}
+
 pub(crate) async fn try_rows(feast: &FeastContext, sql: &str) -> Result<Vec<RecordBatch>, String> {
     let ran = async { Box::pin(feast.sql(sql)).await?.collect().await };
     ran.await.map_err(|error| error.strip_backtrace())
@@ -78,9 +107,11 @@ pub(crate) async fn rows(feast: &FeastContext, sql: &str) -> Vec<RecordBatch> {
 
 /// The result as lines, a row a line, cells separated by one space.
 pub(crate) async fn lines(feast: &FeastContext, sql: &str) -> Vec<String> {
-    let shown = pretty_format_batches(&rows(feast, sql).await)
-        .unwrap()
-        .to_string();
+    shown(&rows(feast, sql).await)
+}
+
+pub(crate) fn shown(batches: &[RecordBatch]) -> Vec<String> {
+    let shown = pretty_format_batches(batches).unwrap().to_string();
     let cells = |line: &str| {
         let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
         cells.join(" ")

@@ -22,6 +22,7 @@ use feast_testkit::scenario::{ENTITY_TABLE, Scenario, Table};
 use futures::future::join_all;
 
 use crate::join_memory::JoinMemory;
+use crate::seeds::{number, runtime};
 use crate::tables::{register, register_files, text};
 
 const SCENARIOS: u64 = 800;
@@ -94,12 +95,7 @@ static IN_PARTS: AtomicU64 = AtomicU64::new(0);
 fn pit_join_agrees_with_oracle() {
     let first = number("FEAST_ORACLE_SEED", 0);
     let scenarios = number("FEAST_ORACLE_SCENARIOS", SCENARIOS);
-    // Plans of unoptimised builds are deep.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .thread_stack_size(16 << 20)
-        .build()
-        .unwrap();
+    let runtime = runtime();
     let failures = runtime.block_on(all(first, scenarios));
     let in_parts = IN_PARTS.load(Ordering::Relaxed);
     println!(
@@ -125,15 +121,6 @@ fn pit_join_agrees_with_oracle() {
         listed.join("\n"),
         shown.join("\n\n")
     );
-}
-
-fn number(variable: &str, otherwise: u64) -> u64 {
-    match std::env::var(variable) {
-        Ok(text) => text
-            .parse()
-            .unwrap_or_else(|_| panic!("{variable}={text} is no number")),
-        Err(_) => otherwise,
-    }
 }
 
 struct Failure {

@@ -23,6 +23,7 @@ use datafusion::prelude::SessionConfig;
 use datafusion_feast::{FeastContext, split_statements};
 
 use crate::place::Place;
+use crate::seeds::runtime;
 
 /// Folders on the pages, and the names that stand for them.
 const FOLDERS: [(&str, &str); 2] = [("/data/lake", "${LAKE}"), ("/data/work", "${WORK_DIR}")];
@@ -37,12 +38,7 @@ struct Example {
 
 #[test]
 fn reference_examples() {
-    // Plans of unoptimised builds are deep.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .thread_stack_size(16 << 20)
-        .build()
-        .unwrap();
+    let runtime = runtime();
     let mut failures = String::new();
     let (mut pages, mut ran) = (0, 0);
     for folder in ["sql/reference", "docs/user-guide"] {

@@ -19,6 +19,7 @@ use feast_testkit::oracle::{
 };
 use feast_testkit::scenario::{ENTITY_TABLE, Scenario, Table};
 
+use crate::seeds::each_seed;
 use crate::tables::{register, text};
 
 const SCENARIOS: u64 = 40;
@@ -29,23 +30,7 @@ type Rows = Vec<Vec<Value>>;
 
 #[test]
 fn retrievals_agree_with_oracle() {
-    // Plans of unoptimised builds are deep.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .thread_stack_size(16 << 20)
-        .build()
-        .unwrap();
-    let mut wrong = Vec::new();
-    let mut compared = 0;
-    for seed in 0..SCENARIOS {
-        match runtime.block_on(Box::pin(agrees(seed))) {
-            Ok(answers) => compared += answers,
-            Err(reason) => wrong.push(format!("seed {seed}: {reason}")),
-        }
-    }
-    println!("{compared} answers of {SCENARIOS} scenarios");
-    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
-    assert!(compared > 0, "nothing was compared");
+    each_seed(SCENARIOS, "answers", agrees);
 }
 
 async fn agrees(seed: u64) -> Result<usize, String> {

@@ -8,14 +8,22 @@
 
 mod addresses;
 mod child;
+mod far;
 mod faults;
+mod files;
 mod keys;
 mod lake;
+mod online;
+mod online_readers;
+mod outages;
 mod peers;
 mod proxy;
 mod reading;
+mod registry;
 mod rows;
+mod secrets;
 mod session;
+mod shop;
 mod slow;
 mod writers;
 mod writing;

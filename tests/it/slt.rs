@@ -22,6 +22,7 @@ use sqllogictest::{Runner, default_normalizer, default_validator, strict_column_
 
 use self::session::SltSession;
 use crate::place::Place;
+use crate::seeds::runtime;
 
 /// How a file is run.
 #[derive(Debug, Clone, Copy)]
@@ -46,12 +47,7 @@ const SETTINGS: [Setting; 2] = [
 
 #[test]
 fn slt() {
-    // Plans of unoptimised builds are deep.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .thread_stack_size(16 << 20)
-        .build()
-        .unwrap();
+    let runtime = runtime();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/slt");
     let wanted = std::env::var("FEAST_SLT").unwrap_or_default();
     let mut files = files_below(&folder);

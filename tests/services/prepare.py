@@ -3,11 +3,12 @@
 
 """What `run` needs before it can run a command.
 
-    prepare.py ports COUNT                  free ports of 127.0.0.1
+    prepare.py ports COUNT [TAKEN…]         free ports of 127.0.0.1, none of those that are taken
     prepare.py url URL GROUP SECONDS        waits until URL answers; fails if the process group ends
     prepare.py warehouse                    makes MiniStack's buckets, prints the warehouse's name
 """
 
+import contextlib
 import os
 import random
 import socket
@@ -17,23 +18,28 @@ import urllib.error
 import urllib.request
 
 
-def ports(count: int) -> list[int]:
-    """Ports under those that the system gives to clients, with room for the port 10000 above."""
-    found = []
-    for port in random.sample(range(15000, 22000), 4000):
-        if len(found) == count:
-            break
-        if all(free(candidate) for candidate in (port, port + 10000)):
-            found.append(port)
-    return found
+def ports(count: int, taken: set[int]) -> list[int]:
+    """Ports under those that the system gives to clients, with room for the port 10000 above.
+
+    All are held until the last is found, so that no two are the same.
+    """
+    found: list[int] = []
+    with contextlib.ExitStack() as held:
+        for port in random.sample(range(15000, 22000), 7000):
+            if len(found) == count:
+                return found
+            pair = {port, port + 10000}
+            if not pair & taken and all(holds(held, candidate) for candidate in sorted(pair)):
+                found.append(port)
+    sys.exit(f"expected {count} free ports between 15000 and 22000, found {len(found)}")
 
 
-def free(port: int) -> bool:
-    with socket.socket() as trial:
-        try:
-            trial.bind(("127.0.0.1", port))
-        except OSError:
-            return False
+def holds(held: contextlib.ExitStack, port: int) -> bool:
+    trial = held.enter_context(socket.socket())
+    try:
+        trial.bind(("127.0.0.1", port))
+    except OSError:
+        return False
     return True
 
 
@@ -49,13 +55,17 @@ def answers(url: str) -> bool:
 
 def wait_for(url: str, group: int, seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    while not answers(url):
-        if time.monotonic() > deadline:
-            sys.exit(f"no answer at {url}")
+    while True:
+        answered = answers(url)
+        # Whoever answers for a server that has ended is another one.
         try:
             os.killpg(group, 0)
         except ProcessLookupError:
             sys.exit(f"the server for {url} has ended")
+        if answered:
+            return
+        if time.monotonic() > deadline:
+            sys.exit(f"no answer at {url} within {seconds} s")
         time.sleep(0.1)
 
 
@@ -77,8 +87,8 @@ def warehouse() -> str:
 
 def main() -> None:
     match sys.argv[1:]:
-        case ["ports", count]:
-            print(*ports(int(count)))
+        case ["ports", count, *taken]:
+            print(*ports(int(count), {int(port) for port in taken}))
         case ["url", url, group, seconds]:
             wait_for(url, int(group), float(seconds))
         case ["warehouse"]:

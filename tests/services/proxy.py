@@ -8,12 +8,15 @@
 Prints `port N` and then a line for each request: the status that the client got, the method and
 the path. Ends when its input ends.
 
+    --port N                listen there, as a proxy that ended did (default: any free port)
     --rtt MS                a connection and an answer take so much longer
     --mbit N                answers come at this rate
     --on TEXT               the faults below meet only requests with TEXT in the line METHOD PATH
     --times N               … and only the first N of them (default: all)
     --status CODE           answer this instead of asking the server
+    --say-pass              … with the request's Authorization in its text
     --stall                 never answer
+    --end before|after      end with all connections, before or after the server is asked
     --cut                   send half of the answer's body and close the connection
     --replace OLD=NEW       in answers of JSON, any number of times
     --keys-end-in S         vended keys are said to end after so many seconds
@@ -23,6 +26,7 @@ the path. Ends when its input ends.
 import argparse
 import asyncio
 import json
+import os
 import re
 import sys
 import time
@@ -82,7 +86,8 @@ class Proxy:
         self.tokens: dict[str, float] = {}
 
     def meets_fault(self, line: str) -> bool:
-        faulty = self.options.status or self.options.stall or self.options.cut
+        options = self.options
+        faulty = options.status or options.stall or options.cut or options.end
         if not faulty or self.options.on not in line or self.left == 0:
             return False
         self.left -= 1
@@ -106,12 +111,19 @@ class Proxy:
         if fault and self.options.stall:
             print(f"--- {method} {path}", flush=True)
             await asyncio.sleep(3600)
+        if fault and self.options.end == "before":
+            os._exit(0)
         if fault and self.options.status:
-            answer = refusal(self.options.status, "ProxyFault", "asked for by the test")
+            text = "asked for by the test"
+            if self.options.say_pass:
+                text += f", of {request.field('authorization')}"
+            answer = refusal(self.options.status, "ProxyFault", text)
         elif self.too_old(request.field("x-amz-security-token")):
             answer = refusal(400, "ExpiredToken", "The provided token has expired.")
         else:
             answer = self.rewritten(await self.forward(request))
+        if fault and self.options.end:
+            os._exit(0)
         print(answer.first.split(" ")[1], method, path, flush=True)
         await asyncio.sleep(self.options.rtt / 1000)
         data = answer.bytes()
@@ -201,13 +213,17 @@ async def main() -> None:
     parser.add_argument("--on", default="")
     parser.add_argument("--times", type=int, default=-1)
     parser.add_argument("--status", type=int)
+    parser.add_argument("--say-pass", action="store_true")
     parser.add_argument("--stall", action="store_true")
     parser.add_argument("--cut", action="store_true")
+    parser.add_argument("--end", choices=["before", "after"])
+    parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--replace", action="append", default=[])
     parser.add_argument("--keys-end-in", type=float)
     parser.add_argument("--keys-end-after", type=float)
-    proxy = Proxy(parser.parse_args())
-    server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0, limit=1 << 20)
+    options = parser.parse_args()
+    proxy = Proxy(options)
+    server = await asyncio.start_server(proxy.serve, "127.0.0.1", options.port, limit=1 << 20)
     print("port", server.sockets[0].getsockname()[1], flush=True)
     # Whoever started this holds the other end of its input.
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)

@@ -23,7 +23,8 @@ from pyiceberg.manifest import DataFileContent
 from pyiceberg.table.sorting import NullOrder, SortDirection
 from pyiceberg.transforms import VoidTransform
 
-from lake import as_text, catalog, duck, s3_secret, text
+from lake import catalog, duck, s3_secret
+from values import as_text, text
 
 
 def pyiceberg_rows(table) -> dict:

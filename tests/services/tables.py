@@ -32,7 +32,8 @@ from pyiceberg.types import (
     TimestamptzType,
 )
 
-from lake import as_text, attached, catalog
+from lake import attached, catalog
+from values import as_text
 
 UTC = datetime.timezone.utc
 

@@ -42,10 +42,11 @@ mod statement;
 mod views;
 
 pub use feast_iceberg::{CacheLimits, CatalogOptions};
+pub use feast_online::{LookupSource, MaterializeProgress, Progress, ProgressTo};
 pub use feast_registry::{FeatureRepository, RegistryLocation};
 pub use ops::pit_join::{AsOf, PitJoinRequest};
 pub use session::{
-    FeastContext, FeastContextBuilder, FeastOptions, FeastSettings, SessionStateBuilderExt,
-    StoresOnDemand,
+    FeastContext, FeastContextBuilder, FeastOptions, FeastSettings, OnlineLookupRequest,
+    PreparedOnlineLookup, SessionStateBuilderExt, StoresOnDemand,
 };
 pub use statement::{StatementText, split_statements};

@@ -20,13 +20,16 @@ pub use cache::{CacheKind, CacheLimits, CacheUsage, CachedFile, IcebergCaches};
 pub use catalog::{CatalogOptions, SqlCatalog, connect};
 pub use error::{Error, ErrorKind, Result};
 pub use metadata_tables::{IcebergMetadataTable, MetadataTableKind, at_version};
+pub use plan::PointCounts;
 pub use provider::{
     BrokenTable, IcebergCatalogProvider, IcebergSchemaProvider, IcebergTableProvider, OpenOptions,
-    SnapshotSelector, StatementPins,
+    SnapshotSelector, Staleness, StatementPins, TableChanges,
 };
 pub use scan::{
-    ChooseIcebergScan, IcebergParquetSource, IcebergScanExec, RowFetcher, ScanMode, ScanSummary,
-    SplitScan, split_scan,
+    ChooseIcebergScan, IcebergParquetSource, IcebergScanExec, PointPlan, PointRows, RowFetcher,
+    ScanMode, ScanSummary, SequencedRows, SplitScan, split_scan,
 };
 pub use storage::{ObjectStorageFactory, TableStorage};
-pub use write::{CheckIcebergInsert, IcebergInsertExec, NewIcebergTable, TableDefinition};
+pub use write::{
+    CheckIcebergInsert, CommitCheck, IcebergInsertExec, NewIcebergTable, TableDefinition,
+};

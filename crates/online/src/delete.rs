@@ -13,23 +13,22 @@ use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, lit};
 
-use crate::append::{append, column};
+use crate::append::{Tries, column, write_id};
 use crate::names::{IS_DELETED, IS_PUSHED};
 use crate::store::OnlineStore;
 use crate::summary::{Operation, Recorded};
 use crate::view::OnlineView;
-use crate::write::Written;
+use crate::write::{Written, commit_push};
 
 /// Hides what was written for keys so far, in one commit. The keys are the columns of `keys` with the
 /// names of the view's. What is written for them later counts again.
 ///
-/// A NULL key is an error, and nothing is written then.
+/// A NULL key is an error, and nothing is written then. Nor is anything when these very keys were deleted last.
 pub async fn delete_online(
     state: &SessionState,
     store: &OnlineStore,
     view: &OnlineView,
     keys: LogicalPlan,
-    now: i128,
 ) -> Result<Written> {
     let distinct = distinct_keys(view, keys)?;
     let schema = Arc::clone(distinct.schema().inner());
@@ -45,12 +44,13 @@ pub async fn delete_online(
         }
     }
     let table = store.open(view).await?;
-    let Some(table) = table.filter(|_| all.num_rows() > 0) else {
+    if table.is_none() || all.num_rows() == 0 {
         return Ok(Written {
             rows: 0,
             snapshot_id: None,
         });
-    };
+    }
+    let id = write_id(Operation::Delete, &all)?;
     let count = all.num_rows() as u64;
     let rows = MemTable::try_new(Arc::clone(&schema), vec![vec![all]])?;
     let mut exprs: Vec<Expr> = view.keys.iter().map(|key| column(&key.name)).collect();
@@ -60,13 +60,18 @@ pub async fn delete_online(
         .build()?;
     let recorded = Recorded {
         deletes: true,
-        ..Recorded::new(Operation::Delete, format!("delete:{now}"))
+        ..Recorded::new(Operation::Delete, id)
     };
-    let committed = append(state, store, view, &table, rows, &recorded).await?;
-    Ok(Written {
-        rows: count,
-        snapshot_id: Some(committed.snapshot_id),
-    })
+    let mut tries = Tries::default();
+    loop {
+        let deleted = commit_push(state, store, view, &rows, &recorded).await;
+        if let Some(ended) = tries.ended(deleted) {
+            return Ok(Written {
+                rows: count,
+                snapshot_id: Some(ended?),
+            });
+        }
+    }
 }
 
 /// The keys in the view's types, each once.

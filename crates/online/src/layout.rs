@@ -140,9 +140,18 @@ pub(crate) fn entity_hash(
     table: &str,
     properties: &std::collections::HashMap<String, String>,
 ) -> Result<EntityHash> {
+    let parts = partition_count(table, properties)?;
+    Ok(EntityHash::new(view.encoder(), parts))
+}
+
+/// Into how many parts a table with these properties hashes keys.
+pub(crate) fn partition_count(
+    table: &str,
+    properties: &std::collections::HashMap<String, String>,
+) -> Result<u32> {
     let parts = properties.get(PARTS).and_then(|text| text.parse().ok());
     match parts {
-        Some(parts) => Ok(EntityHash::new(view.encoder(), parts)),
+        Some(parts) => Ok(parts),
         None => plan_err!(
             "table {table} does not say in its property {PARTS} how its keys are hashed: it was not made as an online table; drop it, or \
              choose another namespace with SET feast.online.namespace"

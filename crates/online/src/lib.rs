@@ -20,6 +20,7 @@
 
 mod append;
 mod delete;
+mod evolve;
 mod instant;
 mod key;
 mod layout;
@@ -28,6 +29,8 @@ mod lookup;
 mod materialize;
 mod names;
 mod parity;
+mod progress;
+mod status;
 mod store;
 mod summary;
 mod view;
@@ -36,10 +39,17 @@ mod write;
 pub use delete::delete_online;
 pub use key::{EntityHash, EntityKeyEncoder, KeyType, murmur3_x86_32};
 pub use layout::{PartitionStrategy, TableLayout};
-pub use lookup::{LookupFeature, LookupOptions, LookupSource, LookupView, lookup, lookup_schema};
+pub use lookup::{
+    LookupAnswer, LookupFeature, LookupOptions, LookupSession, LookupSource, LookupView, Origin,
+    ViewReport, explain_lookup, lookup, lookup_in, lookup_schema,
+};
 pub use materialize::{Materialization, MaterializeMode, Materialized, materialize};
 pub use parity::{parity_schema, verify_parity};
+pub use progress::{MaterializeProgress, Progress, ProgressTo};
+pub use status::OnlineStatus;
 pub use store::{OnlineStore, OnlineTable};
 pub use summary::{Operation, Recorded};
-pub use view::{OnlineColumn, OnlineKey, OnlineView, SourceColumns, ViewDefinition};
+pub use view::{
+    OnlineColumn, OnlineKey, OnlineView, SourceColumns, ViewDefinition, online_table_name,
+};
 pub use write::{Written, write_online};

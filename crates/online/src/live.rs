@@ -6,14 +6,18 @@
 //! A row with `is_deleted` hides the rows of its key that were committed before it: those in files
 //! with a lesser sequence number, as with Iceberg's equality deletes.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{Int64Array, RecordBatch, StringArray};
+use arrow::array::{Array, AsArray, BooleanArray, Int64Array, RecordBatch, StringArray};
+use arrow::compute::{and, cast, filter_record_batch, not as not_kernel};
 use arrow::datatypes::{DataType, Field, Schema};
-use datafusion::common::{Column, JoinType, Result};
+use arrow::row::{OwnedRow, RowConverter, SortField};
+use datafusion::common::{Column, JoinType, Result, exec_datafusion_err, exec_err};
 use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::functions_aggregate::expr_fn::max;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, not};
+use feast_iceberg::SequencedRows;
 
 use crate::append::column;
 use crate::names::{CREATED_TIME, EVENT_TIME, IS_DELETED, IS_PUSHED};
@@ -93,6 +97,70 @@ pub(crate) async fn with_origin(
     let mut columns = columns(table, view);
     columns.push(column(IS_PUSHED));
     joined.filter(shown)?.project(columns)?.build()
+}
+
+/// The rows that nothing hides, of those of some keys, all of which are given.
+pub(crate) fn shown(view: &OnlineView, rows: &[SequencedRows]) -> Result<Vec<RecordBatch>> {
+    let mut hidden: HashMap<Option<OwnedRow>, i64> = HashMap::new();
+    let types = view.keys.iter().map(|key| key.key_type.arrow());
+    let converter = RowConverter::new(types.map(SortField::new).collect())?;
+    for batch in rows {
+        let marks = deleted(&batch.rows)?;
+        if marks.true_count() == 0 {
+            continue;
+        }
+        let keys = keys_of(view, &batch.rows, &converter)?;
+        for row in (0..marks.len()).filter(|row| marks.is_valid(*row) && marks.value(*row)) {
+            let since = hidden.entry(keys(row)).or_insert(batch.sequence);
+            *since = (*since).max(batch.sequence);
+        }
+    }
+    let mut live = Vec::with_capacity(rows.len());
+    for batch in rows {
+        let mut kept = not_kernel(deleted(&batch.rows)?)?;
+        if !hidden.is_empty() {
+            let keys = keys_of(view, &batch.rows, &converter)?;
+            let newer = |row: usize| {
+                hidden
+                    .get(&keys(row))
+                    .is_none_or(|it| batch.sequence >= *it)
+            };
+            let newer: BooleanArray = (0..kept.len()).map(newer).map(Some).collect();
+            kept = and(&kept, &newer)?;
+        }
+        live.push(filter_record_batch(&batch.rows, &kept)?);
+    }
+    Ok(live)
+}
+
+fn deleted(rows: &RecordBatch) -> Result<&BooleanArray> {
+    let marks = rows
+        .column_by_name(IS_DELETED)
+        .and_then(|marks| marks.as_boolean_opt());
+    marks.ok_or_else(|| exec_datafusion_err!("rows of an online table came without {IS_DELETED}"))
+}
+
+/// The key of each row; None where the view has no keys.
+fn keys_of(
+    view: &OnlineView,
+    rows: &RecordBatch,
+    converter: &RowConverter,
+) -> Result<impl Fn(usize) -> Option<OwnedRow>> {
+    let mut columns = Vec::with_capacity(view.keys.len());
+    for key in &view.keys {
+        let Some(column) = rows.column_by_name(&key.name) else {
+            return exec_err!(
+                "rows of an online table came without their key {}",
+                key.name
+            );
+        };
+        columns.push(cast(column, &key.key_type.arrow())?);
+    }
+    let encoded = match columns.is_empty() {
+        true => None,
+        false => Some(converter.convert_columns(&columns)?),
+    };
+    Ok(move |row: usize| Some(encoded.as_ref()?.row(row).owned()))
 }
 
 /// All rows with the sequence numbers of their commits.

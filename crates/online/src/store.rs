@@ -7,10 +7,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef};
-use datafusion::catalog::{CatalogProvider, TableProvider};
+use datafusion::catalog::TableProvider;
 use datafusion::common::{Result, exec_datafusion_err, plan_err};
 use feast_iceberg::append::add_column;
-use feast_iceberg::{Error, IcebergCatalogProvider, IcebergTableProvider};
+use feast_iceberg::{Error, IcebergCatalogProvider, IcebergTableProvider, Staleness};
 use feast_pit::utc;
 use iceberg::NamespaceIdent;
 
@@ -49,6 +49,25 @@ impl OnlineStore {
         }
     }
 
+    /// The same store as this copy of its catalog sees it: where that is bound to a statement, every look at a table sees one version
+    /// of it. For reading only.
+    #[must_use]
+    pub fn with_catalog(self, catalog: &IcebergCatalogProvider) -> Self {
+        Self {
+            catalog: catalog.clone(),
+            ..self
+        }
+    }
+
+    /// The same store for a read that may go on for a while when the catalog does not answer.
+    #[must_use]
+    pub fn with_staleness(self, staleness: Staleness) -> Self {
+        Self {
+            catalog: self.catalog.with_staleness(staleness),
+            ..self
+        }
+    }
+
     /// The full name of a view's table.
     pub fn table_name(&self, view: &OnlineView) -> String {
         let (catalog, namespace) = (self.catalog.name(), &self.namespace);
@@ -58,18 +77,12 @@ impl OnlineStore {
     /// The view's table as it is now; None if nothing was written for the view.
     pub async fn open(&self, view: &OnlineView) -> Result<Option<OnlineTable>> {
         let name = self.table_name(view);
-        let Some(schema) = self.catalog.schema(&self.namespace) else {
+        let table = view.table_name();
+        let Some(provider) = self.catalog.table(&self.namespace, &table).await? else {
             return Ok(None);
-        };
-        let Some(table) = schema.table(&view.table_name()).await? else {
-            return Ok(None);
-        };
-        let Some(provider) = table.as_any().downcast_ref::<IcebergTableProvider>() else {
-            return plan_err!("online table {name} cannot be opened as an Iceberg table");
         };
         let properties = provider.table().metadata().properties();
         let hash = entity_hash(view, &name, properties)?;
-        let provider = provider.clone();
         Ok(Some(OnlineTable {
             provider,
             hash,
@@ -85,6 +98,7 @@ impl OnlineStore {
             None => self.create(view).await?,
         };
         let missing = table.missing(view)?;
+        table.check_keys(view)?;
         if missing.is_empty() {
             return Ok(table);
         }
@@ -92,12 +106,17 @@ impl OnlineStore {
         for (column, data_type) in missing {
             let catalog = self.catalog.catalog();
             let added = add_column(catalog.as_ref(), &ident, &column, &data_type).await;
-            added.map_err(|error| {
-                error.context(format!(
-                    "online table {} needs a column for {column}, which its catalog could not add: add it with another engine",
-                    table.name
-                ))
-            })?;
+            // Somebody else may have added it meanwhile.
+            if let Err(error) = added
+                && !self.reopened(view).await?.has(&column)
+            {
+                return Err(error
+                    .context(format!(
+                        "online table {} needs a column for {column}, which its catalog could not add: add it with another engine",
+                        table.name
+                    ))
+                    .into());
+            }
         }
         self.reopened(view).await
     }
@@ -133,7 +152,13 @@ impl OnlineStore {
             }
         }
         let table = self.layout.table(&self.catalog, &self.namespace, view)?;
-        table.create().await?;
+        if let Err(error) = table.create().await {
+            // Someone else may have made it meanwhile.
+            return match self.open(view).await? {
+                Some(table) => Ok(table),
+                None => Err(error.into()),
+            };
+        }
         self.reopened(view).await
     }
 }

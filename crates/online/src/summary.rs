@@ -16,6 +16,8 @@ const START: &str = "feast.online.interval-start-ns";
 const END: &str = "feast.online.interval-end-ns";
 const AS_OF: &str = "feast.online.as-of-ns";
 const DEFINITION: &str = "feast.online.definition";
+const SOURCE_TABLE: &str = "feast.online.source-table";
+const SOURCE_SEQUENCE: &str = "feast.online.source-sequence";
 const MARKERS: &str = "feast.online.deletes";
 
 /// What a commit to an online table was.
@@ -30,7 +32,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Materialize => "materialize",
             Self::Write => "write",
@@ -50,6 +52,10 @@ pub struct Recorded {
     pub mode: Option<String>,
     /// The snapshot of the source that was read.
     pub source_snapshot: Option<i64>,
+    /// The UUID of the source's table, which another table of its name does not have.
+    pub source_table: Option<String>,
+    /// The sequence number of the last commit that the source's table had had.
+    pub source_sequence: Option<i64>,
     /// The window of event times, in nanoseconds since 1970.
     pub interval: Option<(i128, i128)>,
     /// Of the rows up to this instant, only the newest of each key were written.
@@ -68,6 +74,8 @@ impl Recorded {
             write_id,
             mode: None,
             source_snapshot: None,
+            source_table: None,
+            source_sequence: None,
             interval: None,
             as_of: None,
             definition: None,
@@ -90,6 +98,11 @@ impl Recorded {
             SOURCE_SNAPSHOT,
             self.source_snapshot.map(|id| id.to_string()),
         );
+        say(SOURCE_TABLE, self.source_table.clone());
+        say(
+            SOURCE_SEQUENCE,
+            self.source_sequence.map(|number| number.to_string()),
+        );
         say(START, self.interval.map(|(start, _)| start.to_string()));
         say(END, self.interval.map(|(_, end)| end.to_string()));
         say(AS_OF, self.as_of.map(|nanos| nanos.to_string()));
@@ -109,6 +122,8 @@ impl Recorded {
             write_id: said.get(WRITE_ID)?.clone(),
             mode: said.get(MODE).cloned(),
             source_snapshot: said.get(SOURCE_SNAPSHOT).and_then(|id| id.parse().ok()),
+            source_table: said.get(SOURCE_TABLE).cloned(),
+            source_sequence: said.get(SOURCE_SEQUENCE).and_then(|it| it.parse().ok()),
             interval: nanos(START).zip(nanos(END)),
             as_of: nanos(AS_OF),
             definition: said.get(DEFINITION).cloned(),

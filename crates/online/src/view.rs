@@ -148,7 +148,7 @@ impl OnlineView {
 
     /// The name of the view's table.
     pub fn table_name(&self) -> String {
-        format!("{}__{}", self.project, self.name)
+        online_table_name(&self.project, &self.name)
     }
 
     /// The encoder of the view's keys.
@@ -229,6 +229,11 @@ impl OnlineView {
             provenance: None,
         }
     }
+}
+
+/// The name of the online table of a project's view.
+pub fn online_table_name(project: &str, view: &str) -> String {
+    format!("{project}__{view}")
 }
 
 /// The type that a table keeps a column of this type in.

@@ -3,7 +3,7 @@
 
 //! Pushing rows.
 
-use arrow::array::Array;
+use arrow::array::{Array, RecordBatch};
 use arrow::compute::concat_batches;
 use datafusion::common::{Result, exec_err, plan_err};
 use datafusion::dataframe::DataFrame;
@@ -12,7 +12,7 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, lit};
 use std::sync::Arc;
 
-use crate::append::{append, column};
+use crate::append::{InTheWay, Tries, append, column, done_before, write_id};
 use crate::names::{EVENT_TIME, IS_DELETED, IS_PUSHED};
 use crate::store::OnlineStore;
 use crate::summary::{Operation, Recorded};
@@ -29,14 +29,14 @@ pub struct Written {
 
 /// Writes rows for a view in one commit. The newest event of a key wins, whatever was written last.
 ///
-/// A NULL key or event time is an error, and nothing is written then.
+/// A NULL key or event time is an error, and nothing is written then. Nor is anything when these very rows were written
+/// last: so a write whose answer was lost can be done again.
 pub async fn write_online(
     state: &SessionState,
     store: &OnlineStore,
     view: &OnlineView,
     rows: LogicalPlan,
     columns: &SourceColumns,
-    now: i128,
 ) -> Result<Written> {
     let plan = view.rows(rows, columns)?;
     let schema = Arc::clone(plan.schema().inner());
@@ -63,17 +63,47 @@ pub async fn write_online(
         });
     }
     let count = all.num_rows() as u64;
+    let recorded = Recorded::new(Operation::Write, write_id(Operation::Write, &all)?);
+    let rows = pushed(all)?;
+    let mut tries = Tries::default();
+    loop {
+        let pushed = commit_push(state, store, view, &rows, &recorded).await;
+        if let Some(ended) = tries.ended(pushed) {
+            return Ok(Written {
+                rows: count,
+                snapshot_id: Some(ended?),
+            });
+        }
+    }
+}
+
+/// The rows as they are written.
+fn pushed(all: RecordBatch) -> Result<LogicalPlan> {
+    let schema = all.schema();
     let rows = MemTable::try_new(Arc::clone(&schema), vec![vec![all]])?;
     let mut exprs: Vec<_> = schema.fields().iter().map(|f| column(f.name())).collect();
     exprs.extend([lit(false).alias(IS_DELETED), lit(true).alias(IS_PUSHED)]);
-    let rows = LogicalPlanBuilder::scan("rows", provider_as_source(Arc::new(rows)), None)?
+    LogicalPlanBuilder::scan("rows", provider_as_source(Arc::new(rows)), None)?
         .project(exprs)?
-        .build()?;
-    let table = store.prepare(view).await?;
-    let recorded = Recorded::new(Operation::Write, format!("write:{now}"));
-    let committed = append(state, store, view, &table, rows, &recorded).await?;
-    Ok(Written {
-        rows: count,
-        snapshot_id: Some(committed.snapshot_id),
-    })
+        .build()
+}
+
+/// Commits rows or deletions, unless that is done already, and gives the snapshot.
+pub(crate) async fn commit_push(
+    state: &SessionState,
+    store: &OnlineStore,
+    view: &OnlineView,
+    rows: &LogicalPlan,
+    recorded: &Recorded,
+) -> Result<i64> {
+    let table = match recorded.operation {
+        Operation::Delete => store.reopened(view).await?,
+        _ => store.prepare(view).await?,
+    };
+    if let Some(done) = done_before(&table, recorded) {
+        return Ok(done);
+    }
+    let (to, same) = ((view, &table), InTheWay::Same);
+    let committed = append(state, store, to, rows.clone(), recorded, same).await?;
+    Ok(committed.snapshot_id)
 }

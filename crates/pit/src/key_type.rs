@@ -3,6 +3,10 @@
 
 //! Which types may be join keys, and as what type two sides are compared.
 
+use std::sync::Arc;
+
+use arrow::array::ArrayRef;
+use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::{Result, plan_err};
 
@@ -55,6 +59,19 @@ pub fn is_key_type(data_type: &DataType) -> bool {
         )
 }
 
+/// A key column as the type that keys are compared as. A cast that gives a time a zone goes through the calendar, which ends before
+/// the range of the type does; in UTC, the only zone keys are compared in, the number stays the same.
+pub(crate) fn as_key(column: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
+    match (column.data_type(), to) {
+        (DataType::Timestamp(unit, None), DataType::Timestamp(_, Some(zone))) => {
+            let zoned = DataType::Timestamp(*unit, Some(Arc::clone(zone)));
+            let number = cast(column, &DataType::Int64)?;
+            Ok(cast(&cast(&number, &zoned)?, to)?)
+        }
+        _ => Ok(cast(column, to)?),
+    }
+}
+
 fn strip(data_type: &DataType) -> &DataType {
     match data_type {
         DataType::Dictionary(_, value) => value,
@@ -85,6 +102,7 @@ fn common(entity: &DataType, view: &DataType) -> Option<DataType> {
     };
     let wide = |t: &DataType| matches!(t, UInt64);
     match (entity, view) {
+        (Null, Null) => Some(Null),
         (Null, other) | (other, Null) => common(other, other).or(Some(Null)),
         (a, b) if a.is_integer() && b.is_integer() => Some(match (wide(a), wide(b)) {
             (false, false) => Int64,
@@ -147,6 +165,8 @@ mod tests {
             DataType::Decimal128(20, 0)
         );
         assert_eq!(t(DataType::Utf8, DataType::LargeUtf8), DataType::Utf8View);
+        assert_eq!(t(DataType::Null, DataType::Null), DataType::Null);
+        assert_eq!(t(DataType::Null, DataType::Int8), DataType::Int64);
     }
 
     #[test]

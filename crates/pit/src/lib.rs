@@ -29,6 +29,7 @@ mod spec;
 
 pub use exec::{PitJoinExec, PitJoinMode};
 pub use keep_entity_order::KeepEntityOrder;
+pub use kernel::order::TieEncoder;
 pub use key_type::{is_key_type, key_type};
 pub use late::{FetchRows, LatePayload, LatePayloads, LateScan, PayloadMode};
 pub use logical::{

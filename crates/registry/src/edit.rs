@@ -123,6 +123,28 @@ impl Draft {
         Ok(())
     }
 
+    /// Replaces each message of that number; those that stay as they are keep their bytes.
+    pub(crate) fn each(
+        &mut self,
+        number: u32,
+        mut change: impl FnMut(&[u8]) -> Result<Vec<u8>, WireError>,
+    ) -> Result<(), WireError> {
+        let (mut values, mut changed) = (Vec::new(), false);
+        for raw in self.raws(number) {
+            for field in Fields::new(raw) {
+                if let Payload::Bytes(bytes) = field?.payload {
+                    let value = change(bytes)?;
+                    changed |= value != bytes;
+                    values.push(value);
+                }
+            }
+        }
+        if changed {
+            self.messages(number, values);
+        }
+        Ok(())
+    }
+
     pub(crate) fn messages(&mut self, number: u32, values: Vec<Vec<u8>>) {
         self.put(
             number,

@@ -43,7 +43,7 @@ impl Field {
         })
     }
 
-    fn encode(&self, existing: Option<&[u8]>) -> Result<Vec<u8>, WireError> {
+    pub(crate) fn encode(&self, existing: Option<&[u8]>) -> Result<Vec<u8>, WireError> {
         let mut draft = Draft::of(existing)?;
         draft.string(1, &self.name)?;
         set_value_type(&mut draft, 2, self.value_type, existing)?;

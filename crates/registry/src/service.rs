@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::edit::Draft;
 use crate::error::{Error, ErrorKind, Result};
-use crate::feature_view::{FeatureView, ViewKind};
-use crate::field::{Field, decode_fields, set_fields};
+use crate::feature_view::{FeatureView, ViewKind, feature_number, source_number};
+use crate::field::{Field, decode_fields};
 use crate::message::Message;
 use crate::time::{Timestamp, stamp};
 use crate::wire::WireError;
@@ -49,11 +49,31 @@ pub struct FeatureService {
     pub tags: BTreeMap<String, String>,
 }
 
-/// A view that a service takes from, with the bytes of its source.
+/// A view that a service takes from, with the bytes that are copied of it.
 #[derive(Debug)]
 pub(crate) struct Viewed {
     pub(crate) view: FeatureView,
     pub(crate) source: Option<Vec<u8>>,
+    /// The features by name.
+    pub(crate) fields: BTreeMap<String, Vec<u8>>,
+}
+
+impl Viewed {
+    pub(crate) fn new(view: FeatureView, bytes: &[u8]) -> Result<Self, WireError> {
+        let spec = Message::read(bytes)?.message(1)?.unwrap_or_default();
+        let spec = Message::read(&spec)?;
+        let source = spec.message(source_number(view.kind))?;
+        let source = source.map(std::borrow::Cow::into_owned);
+        let mut fields = BTreeMap::new();
+        for field in spec.repeated(feature_number(view.kind))? {
+            fields.insert(Message::read(field)?.string(1)?, field.to_vec());
+        }
+        Ok(Self {
+            view,
+            source,
+            fields,
+        })
+    }
 }
 
 impl FeatureService {
@@ -172,7 +192,7 @@ impl FeatureViewProjection {
         })
     }
 
-    fn decode(bytes: &[u8]) -> Result<Self, WireError> {
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, WireError> {
         let message = Message::read(bytes)?;
         Ok(Self {
             view: message.string(1)?,
@@ -182,9 +202,20 @@ impl FeatureViewProjection {
         })
     }
 
-    fn encode(&self, existing: Option<&[u8]>, viewed: &Viewed) -> Result<Vec<u8>, WireError> {
+    /// The projection over its former bytes. The features are those of the view with all that it says of them: Feast compares.
+    pub(crate) fn encode(
+        &self,
+        existing: Option<&[u8]>,
+        viewed: &Viewed,
+    ) -> Result<Vec<u8>, WireError> {
         let mut draft = Draft::of(existing)?;
-        let former = Message::read(existing.unwrap_or_default())?;
+        let mut features = Vec::with_capacity(self.features.len());
+        for feature in &self.features {
+            features.push(match viewed.fields.get(&feature.name) {
+                Some(bytes) => bytes.clone(),
+                None => feature.encode(None)?,
+            });
+        }
         let created = viewed
             .view
             .source
@@ -192,7 +223,7 @@ impl FeatureViewProjection {
             .as_deref()
             .unwrap_or_default();
         draft.string(1, &self.view)?;
-        set_fields(&mut draft, 2, &self.features, &former)?;
+        draft.messages(2, features);
         draft.string(3, self.alias.as_deref().unwrap_or_default())?;
         draft.map(4, &self.join_key_map)?;
         // Feast has the created column here too; readers take the event time from the source.

@@ -13,6 +13,7 @@ mod args;
 mod demo;
 mod failure;
 mod output;
+mod progress;
 mod repl;
 mod run;
 mod script;

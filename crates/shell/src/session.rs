@@ -31,6 +31,7 @@ use feast_iceberg::CatalogOptions;
 
 use crate::args::Args;
 use crate::failure::Failure;
+use crate::progress::watched;
 
 /// What was opened.
 #[derive(Debug)]
@@ -79,6 +80,7 @@ impl Plan {
         );
         let counted = (profiled || counts_requests(args)).then(|| Arc::clone(&stores));
         let config = session_config(args).map_err(|error| Failure::of_engine("", &error))?;
+        let config = watched(config, args.quiet);
         let runtime = runtime_env(args, counted).map_err(|error| Failure::of_engine("", &error))?;
         let mut builder = FeastContext::builder()
             .with_session_config(config)

@@ -14,6 +14,7 @@
 //! - [`tables`]: seeded random Iceberg tables, with a model that knows their rows.
 //! - [`canonical`]: values in the form of the fixtures' `expected.json`.
 //! - [`faults`]: object stores that fail, lie, dawdle or hang, under an Iceberg `FileIO`.
+//! - [`fuzz`]: inputs nobody would write, by changing a corpus at random.
 
 pub mod canonical;
 pub mod cases;
@@ -21,6 +22,7 @@ pub mod compare;
 pub mod define;
 mod dice;
 pub mod faults;
+pub mod fuzz;
 pub mod lock;
 pub mod manifests;
 pub mod oracle;

@@ -416,8 +416,8 @@ def draw_request(rng, views, services):
     asked = {"full_feature_names": full, "filter_by_created_timestamp": rng.random() < 0.3}
     if rng.random() < 0.25:
         service = rng.choice(services)
-        collide = service.name != "driver_model"
-        return {**asked, "service": service.name, "full_feature_names": full or collide}
+        names = [f.name for p in service.feature_view_projections for f in p.features]
+        return {**asked, "service": service.name, "full_feature_names": full or len(set(names)) < len(names)}
     features = []
     for view in rng.sample(views, rng.randrange(1, len(views) + 1)):
         names = [f.name for f in view.features]
@@ -428,16 +428,16 @@ def draw_request(rng, views, services):
     return {**asked, "features": features, "full_feature_names": full or len(set(names)) < len(names)}
 
 
-def record(fs, views, services, out):
-    rng = random.Random(SEED + 1)
+def record(fs, views, services, out, count=REQUESTS, seed=SEED + 1, schema=ENTITIES, draw=draw_entities):
+    rng = random.Random(seed)
     times = [START + timedelta(hours=h) for h in range(24 * DAYS)]
     for name in ("driver_profile.parquet", "driver_customer.parquet"):
         times += [t for t in pq.read_table(f"data/{name}")["event_timestamp"].to_pylist()]
     entities, requests, answers = [], [], []
-    for number in range(REQUESTS):
-        rows = draw_entities(rng, number, times)
+    for number in range(count):
+        rows = draw(rng, number, times)
         asked = draw_request(rng, views, services)
-        table = pa.Table.from_pylist(rows, ENTITIES)
+        table = pa.Table.from_pylist(rows, schema)
         frame = table.drop_columns(["request"]).to_pandas(types_mapper={
             pa.int32(): pd.Int32Dtype(), pa.int64(): pd.Int64Dtype()}.get)
         features = fs.get_feature_service(asked["service"]) if "service" in asked else asked["features"]
@@ -446,11 +446,11 @@ def record(fs, views, services, out):
             **({"filter_by_created_timestamp": True} if asked["filter_by_created_timestamp"] else {})).to_arrow()
         answer = answer.sort_by("row")
         assert answer["row"].to_pylist() == list(range(len(rows))), number
-        features = [name for name in answer.column_names if name not in ENTITIES.names]
-        assert answer.column_names[:7] == ENTITIES.names[1:], answer.column_names
+        features = [name for name in answer.column_names if name not in schema.names]
+        assert answer.column_names[:len(schema) - 1] == schema.names[1:], answer.column_names
         entities.append(table)
-        requests.append({**asked, "columns": features})
         known = full_names(fs, asked)
+        requests.append({**asked, "columns": features, "recorded": known})
         assert [k.split("__")[-1] for k in known] == [f.split("__")[-1] for f in features], (known, features)
         columns = [pa.array([number] * len(rows), pa.int32()), answer["row"].cast(pa.int32())]
         columns += [answer[name] for name in features]

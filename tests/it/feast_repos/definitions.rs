@@ -146,7 +146,7 @@ async fn projects_are_apart() {
     )
     .await;
     assert_eq!(services, ["trip_model | [driver_stats:badges]"]);
-    assert_eq!(feast.notices().unwrap().len(), 2);
+    assert_eq!(feast.notices().unwrap().len(), 3);
     let catalogs = lines(
         &feast,
         "SELECT DISTINCT catalog_name FROM information_schema.schemata WHERE catalog_name = 'lake'",

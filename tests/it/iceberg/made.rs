@@ -8,8 +8,11 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
-use datafusion::datasource::MemTable;
+use datafusion::catalog::streaming::StreamingTable;
 use datafusion::error::DataFusionError;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::streaming::PartitionStream;
 use datafusion_feast::FeastContext;
 use feast_iceberg::{
     ErrorKind, IcebergTableProvider, ObjectStorageFactory, SnapshotSelector, TableStorage,
@@ -144,10 +147,27 @@ pub(super) fn known(
     batch(shown, &schema.fields, &rows).map_err(text)
 }
 
-/// Registers known rows as `m`.
+/// Registers known rows as `m`: a table of which nothing but its rows is known, so that no estimate
+/// of DataFusion's, which overflow for some values, has a part in what is expected.
 pub(super) fn register_known(feast: &FeastContext, rows: &RecordBatch) -> Result<(), String> {
-    let provider = MemTable::try_new(rows.schema(), vec![vec![rows.clone()]]).map_err(text)?;
+    let stream = Arc::new(KnownRows(rows.clone()));
+    let provider = StreamingTable::try_new(rows.schema(), vec![stream]).map_err(text)?;
     replace(feast, "m", Arc::new(provider))
+}
+
+/// Rows that come as a stream.
+#[derive(Debug)]
+struct KnownRows(RecordBatch);
+
+impl PartitionStream for KnownRows {
+    fn schema(&self) -> &SchemaRef {
+        self.0.schema_ref()
+    }
+
+    fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let rows = futures::stream::iter([Ok(self.0.clone())]);
+        Box::pin(RecordBatchStreamAdapter::new(self.0.schema(), rows))
+    }
 }
 
 /// The answer to a query.

@@ -20,18 +20,14 @@ use feast_testkit::relocate::fixture;
 
 use self::check::{Outcome, check};
 use self::reader::Lake;
+use crate::seeds::runtime;
 
 /// No table is large.
 const TIME_LIMIT: Duration = Duration::from_secs(120);
 
 #[test]
 fn iceberg_tables() {
-    // Plans of unoptimised builds are deep.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .thread_stack_size(16 << 20)
-        .build()
-        .unwrap();
+    let runtime = runtime();
     let tables = tables();
     let outcomes = runtime.block_on(all(&tables));
     let (mut right, mut notes, mut refused, mut wrong) = (0, Vec::new(), Vec::new(), Vec::new());

@@ -9,7 +9,9 @@ use datafusion_feast::FeastContext;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+use super::kinds::{KEYS, Kind, create, definitions, keys};
 use super::{OnlineLake, lines, rows};
+use crate::seeds::{number, runtime};
 
 /// Days, the last two long after now.
 const DAYS: [&str; 6] = [
@@ -21,7 +23,6 @@ const DAYS: [&str; 6] = [
     "2200-01-02",
 ];
 const PAST: usize = 4;
-const KEYS: i64 = 5;
 
 /// A row: key, day, created day, value; ordered as the winner is found, by all but the key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,6 +48,8 @@ struct Model {
     source: Vec<Row>,
     /// The rows of the source that were there when it was materialized last.
     seen: usize,
+    /// The rows of the source that the last materialization could see; None if they are gone.
+    base: Option<usize>,
     materialized: bool,
     /// The source is another table than the one that was materialized.
     renewed: bool,
@@ -83,17 +86,20 @@ impl Model {
     }
 }
 
-fn draw(dice: &mut StdRng, key: bool) -> Row {
+fn draw(dice: &mut StdRng, key: bool, kind: Kind) -> Row {
     let some = |dice: &mut StdRng| dice.random_range(0..10) > 2;
     Row {
         day: dice.random_range(0..DAYS.len()),
         created: some(dice).then(|| dice.random_range(0..3)),
         value: some(dice).then(|| dice.random_range(0..100)),
-        key: (key || some(dice)).then(|| dice.random_range(0..KEYS)),
+        key: match kind {
+            Kind::Nothing => Some(0),
+            _ => (key || some(dice)).then(|| dice.random_range(0..KEYS)),
+        },
     }
 }
 
-fn sql(row: &Row) -> String {
+fn sql(row: &Row, kind: Kind) -> String {
     let day = |day: Option<usize>| match day {
         Some(day) => format!("TIMESTAMP '{}T00:00:00'", DAYS[day]),
         None => "CAST(NULL AS TIMESTAMP)".to_owned(),
@@ -103,28 +109,25 @@ fn sql(row: &Row) -> String {
         None => "CAST(NULL AS BIGINT)".to_owned(),
     };
     format!(
-        "({}, {}, {}, {})",
-        number(row.key),
+        "({}{}, {}, {})",
+        kind.values(row.key),
         day(Some(row.day)),
         day(row.created),
         number(row.value)
     )
 }
 
-fn values(rows: &[Row]) -> String {
-    let rows: Vec<String> = rows.iter().map(sql).collect();
+fn values(rows: &[Row], kind: Kind) -> String {
+    let rows: Vec<String> = rows.iter().map(|row| sql(row, kind)).collect();
     rows.join(", ")
 }
 
-const CREATE: &str =
-    "CREATE TABLE lake.shop.h (k BIGINT, ts TIMESTAMP, created TIMESTAMP, v BIGINT)";
-
-async fn step(feast: &FeastContext, dice: &mut StdRng, model: &mut Model) -> String {
+async fn step(feast: &FeastContext, dice: &mut StdRng, model: &mut Model, kind: Kind) -> String {
     match dice.random_range(0..9) {
         0..=2 => {
             let count = dice.random_range(1..4);
-            let new: Vec<Row> = (0..count).map(|_| draw(dice, false)).collect();
-            let statement = format!("INSERT INTO lake.shop.h VALUES {}", values(&new));
+            let new: Vec<Row> = (0..count).map(|_| draw(dice, false, kind)).collect();
+            let statement = format!("INSERT INTO lake.shop.h VALUES {}", values(&new, kind));
             rows(feast, &statement).await;
             model.source.extend(new);
             statement
@@ -132,13 +135,9 @@ async fn step(feast: &FeastContext, dice: &mut StdRng, model: &mut Model) -> Str
         3 => {
             rows(feast, "MATERIALIZE FEATURE VIEW h FULL").await;
             let all = model.source.clone();
-            // The very same write again writes nothing.
-            let again =
-                model.commits.last().is_some_and(|last| last.full_of(&all)) && !model.renewed;
-            if !again {
-                model.materialize(all, true);
-            }
+            model.materialize(all, true);
             model.seen = model.source.len();
+            model.base = Some(model.seen).filter(|rows| *rows > 0);
             model.materialized = true;
             "full".to_owned()
         }
@@ -152,6 +151,7 @@ async fn step(feast: &FeastContext, dice: &mut StdRng, model: &mut Model) -> Str
                 model.materialize(all, true);
             }
             model.seen = model.source.len();
+            model.base = Some(model.seen).filter(|rows| *rows > 0);
             model.materialized = true;
             "incremental".to_owned()
         }
@@ -172,13 +172,15 @@ async fn step(feast: &FeastContext, dice: &mut StdRng, model: &mut Model) -> Str
                 .filter(|row| (start..=end).contains(&row.day));
             let inside = inside.cloned().collect();
             model.materialize(inside, false);
+            model.base = Some(model.source.len()).filter(|rows| *rows > 0);
             statement
         }
         7 => {
-            let new: Vec<Row> = (0..2).map(|_| draw(dice, true)).collect();
+            let new: Vec<Row> = (0..2).map(|_| draw(dice, true, kind)).collect();
             let statement = format!(
-                "SELECT * FROM feast_write_online('h', (SELECT * FROM (VALUES {}) AS t(k, ts, created, v)))",
-                values(&new)
+                "SELECT * FROM feast_write_online('h', (SELECT * FROM (VALUES {}) AS t({}ts, created, v)))",
+                values(&new, kind),
+                kind.names()
             );
             rows(feast, &statement).await;
             model.commits.push(Commit {
@@ -188,11 +190,12 @@ async fn step(feast: &FeastContext, dice: &mut StdRng, model: &mut Model) -> Str
             });
             statement
         }
-        _ if model.commits.is_empty() => "nothing".to_owned(),
+        _ if model.commits.is_empty() || kind == Kind::Nothing => "nothing".to_owned(),
         _ => {
             let key = dice.random_range(0..KEYS);
             let statement = format!(
-                "SELECT * FROM feast_delete_online('h', (SELECT CAST({key} AS BIGINT) AS k))"
+                "SELECT * FROM feast_delete_online('h', {})",
+                keys(kind, &[key])
             );
             rows(feast, &statement).await;
             model.commits.push(Commit {
@@ -205,13 +208,7 @@ async fn step(feast: &FeastContext, dice: &mut StdRng, model: &mut Model) -> Str
     }
 }
 
-impl Commit {
-    fn full_of(&self, all: &[Row]) -> bool {
-        !self.pushed && self.rows == all
-    }
-}
-
-fn shown(key: i64, row: Option<Row>) -> String {
+fn shown(row: Option<Row>) -> String {
     let (value, status) = match row {
         None => (String::new(), "NOT_FOUND"),
         Some(Row { value: None, .. }) => (String::new(), "NULL_VALUE"),
@@ -219,12 +216,15 @@ fn shown(key: i64, row: Option<Row>) -> String {
             value: Some(value), ..
         }) => (value.to_string(), "PRESENT"),
     };
-    format!("{key} {value} {status}")
+    format!("{value} {status}")
 }
 
-async fn check(feast: &FeastContext, model: &Model, told: &str) {
-    let keys: Vec<i64> = (0..=KEYS).rev().chain([0, 0]).collect();
-    let list: Vec<String> = keys.iter().map(i64::to_string).collect();
+async fn check(feast: &FeastContext, model: &Model, kind: Kind, told: &str) {
+    let asked: Vec<i64> = match kind {
+        Kind::Nothing => vec![0, 0],
+        _ => (0..=KEYS).rev().chain([0, 0]).collect(),
+    };
+    let query = keys(kind, &asked);
     for (as_of, day) in [
         ("", PAST - 1),
         (", as_of => '2200-01-01T00:00:00Z'", PAST),
@@ -232,14 +232,13 @@ async fn check(feast: &FeastContext, model: &Model, told: &str) {
     ] {
         let lookup = |source: &str| {
             format!(
-                "SELECT * FROM feast_online_lookup(['h:v'], [{}], status => true, source => '{source}'{as_of})",
-                list.join(", ")
+                "SELECT v, v__status FROM feast_online_lookup(['h:v'], {query}, status => true, source => '{source}'{as_of})"
             )
         };
         if !model.commits.is_empty() {
-            let expected: Vec<String> = keys
+            let expected: Vec<String> = asked
                 .iter()
-                .map(|key| shown(*key, model.online(*key, day)))
+                .map(|key| shown(model.online(*key, day)))
                 .collect();
             assert_eq!(
                 lines(feast, &lookup("online")).await,
@@ -248,47 +247,92 @@ async fn check(feast: &FeastContext, model: &Model, told: &str) {
             );
         }
         let source = |key: i64| Model::winner(model.source.iter().cloned(), key, day);
-        let expected: Vec<String> = keys.iter().map(|key| shown(*key, source(*key))).collect();
+        let expected: Vec<String> = asked.iter().map(|key| shown(source(*key))).collect();
         assert_eq!(
             lines(feast, &lookup("offline")).await,
             expected,
             "offline{as_of}\n{told}"
         );
+        let joined = format!(
+            "SELECT v FROM feast_pit_join((SELECT *, TIMESTAMP '{}T00:00:00' AS ts FROM {query}), ['h:v'], event_timestamp => 'ts')",
+            DAYS[day]
+        );
+        let values: Vec<String> = asked
+            .iter()
+            .map(|key| source(*key).and_then(|row| row.value))
+            .map(|value| value.map_or_else(String::new, |value| value.to_string()))
+            .collect();
+        assert_eq!(lines(feast, &joined).await, values, "join\n{told}");
     }
 }
 
-#[tokio::test]
-async fn lookups_are_those_of_a_model_that_keeps_all_rows() {
-    for seed in 0..6 {
-        println!("seed {seed}");
-        let mut dice = StdRng::seed_from_u64(seed);
-        let lake = OnlineLake::new().await;
-        let mut feast = lake.session().await;
-        for statement in [
-            CREATE,
-            "CREATE ENTITY k JOIN KEY (k BIGINT)",
-            "CREATE FEATURE VIEW h ENTITIES (k) FEATURES (v BIGINT) FROM lake.shop.h TIMESTAMP ts CREATED TIMESTAMP created",
-        ] {
-            rows(&feast, statement).await;
+/// The keys that the parity check names are those whose winners differ from the source's as it was
+/// materialized last.
+async fn check_parity(feast: &FeastContext, model: &Model, kind: Kind, told: &str) {
+    let Some(base) = model.base else {
+        return;
+    };
+    let keys = if kind == Kind::Nothing { 1 } else { KEYS };
+    let told_of = |row: Option<Row>| row.map(|row| (row.day, row.value));
+    let differing = (0..keys).filter(|key| {
+        let source = Model::winner(model.source[..base].iter().cloned(), *key, PAST - 1);
+        told_of(model.online(*key, PAST - 1)) != told_of(source)
+    });
+    let found = lines(feast, "SELECT v__online FROM feast_verify_parity('h')").await;
+    assert_eq!(found.len(), differing.count(), "parity\n{told}\n{model:#?}");
+}
+
+async fn scenario(seed: u64) {
+    let mut dice = StdRng::seed_from_u64(seed);
+    let kind = Kind::ALL[(seed % 7) as usize];
+    let strategy = ["entity_hash", "timestamp", "hybrid"][(seed % 3) as usize];
+    let lake = OnlineLake::new().await;
+    let session = async || {
+        let feast = lake.session().await;
+        let set = format!("SET feast.online.partition_strategy = '{strategy}'");
+        rows(&feast, &set).await;
+        feast
+    };
+    let mut feast = session().await;
+    for statement in definitions(kind) {
+        rows(&feast, &statement).await;
+    }
+    let mut model = Model::default();
+    let mut told = format!("seed {seed}, {kind:?}, {strategy}");
+    for _ in 0..12 {
+        let done = Box::pin(step(&feast, &mut dice, &mut model, kind)).await;
+        told = format!("{told}\n{done}");
+        if dice.random_range(0..4) == 0 {
+            feast = session().await;
+            told.push_str("\nrestarted");
         }
-        let mut model = Model::default();
-        let mut told = format!("seed {seed}");
-        for _ in 0..14 {
-            let done = step(&feast, &mut dice, &mut model).await;
-            told = format!("{told}\n{done}");
-            if dice.random_range(0..4) == 0 {
-                feast = lake.session().await;
-                told.push_str("\nrestarted");
-            }
-            if dice.random_range(0..12) == 0 {
-                rows(&feast, "DROP TABLE lake.shop.h").await;
-                rows(&feast, CREATE).await;
-                model.source.clear();
-                model.renewed |= model.commits.iter().any(|commit| !commit.pushed);
-                model.materialized &= !model.renewed;
-                told.push_str("\nanother source");
-            }
-            check(&feast, &model, &told).await;
+        if dice.random_range(0..12) == 0 {
+            rows(&feast, "DROP TABLE lake.shop.h").await;
+            rows(&feast, &create(kind)).await;
+            model.source.clear();
+            model.base = None;
+            model.renewed |= model.commits.iter().any(|commit| !commit.pushed);
+            model.materialized &= !model.renewed;
+            told.push_str("\nanother source");
+        }
+        if dice.random_range(0..3) == 0 {
+            Box::pin(check(&feast, &model, kind, &told)).await;
+            Box::pin(check_parity(&feast, &model, kind, &told)).await;
         }
     }
+    Box::pin(check(&feast, &model, kind, &told)).await;
+    Box::pin(check_parity(&feast, &model, kind, &told)).await;
+}
+
+/// `FEAST_ONLINE_SCENARIOS` says how many, `FEAST_ONLINE_SEED` which is the first.
+#[test]
+fn lookups_are_those_of_a_model_that_keeps_all_rows() {
+    let first = number("FEAST_ONLINE_SEED", 0);
+    let count = number("FEAST_ONLINE_SCENARIOS", 9);
+    let runtime = runtime();
+    for seed in first..first + count {
+        println!("seed {seed}");
+        runtime.block_on(Box::pin(scenario(seed)));
+    }
+    println!("{count} scenarios");
 }

@@ -12,6 +12,12 @@ use super::session::{Session, run};
 /// Has the statements of a child, one a line.
 const STATEMENTS: &str = "FEAST_SERVICES_CHILD";
 
+/// Has where a child's definitions are: the URL of a registry, or the folder of a repository.
+pub(super) const REGISTRY: &str = "FEAST_SERVICES_CHILD_REGISTRY";
+
+/// Has the project of a child's definitions.
+pub(super) const PROJECT: &str = "FEAST_SERVICES_CHILD_PROJECT";
+
 /// Stands before what a child answers.
 const ANSWER: &str = "child answers: ";
 
@@ -56,7 +62,13 @@ fn statements_of_a_parent() {
         return;
     };
     let answer = run(async {
-        let session = Session::empty().await;
+        let session = match env::var(REGISTRY) {
+            Err(_) => Session::empty().await,
+            Ok(place) => match Session::over(&place, env::var(PROJECT).ok()).await {
+                Ok(session) => session,
+                Err(error) => return serde_json::json!({ "error": error.to_string() }),
+            },
+        };
         let mut last = Rows {
             columns: Vec::new(),
             rows: Vec::new(),

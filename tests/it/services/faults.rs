@@ -150,6 +150,67 @@ fn refusals_are_told_at_once() {
                 took < Duration::from_secs(10) && asked < 6,
                 "{asked} in {took:?}"
             );
+            let said = match status {
+                "404" => "lake",
+                _ => status,
+            };
+            assert!(error.contains("lake") && error.contains(said), "{error}");
+        });
+    }
+}
+
+/// The same of the store; what it refuses, it is not asked for many times.
+#[test]
+fn refusals_of_a_store_are_told_at_once() {
+    if !are_up() {
+        return;
+    }
+    let (query, _) = table(&Lake::Seaweedfs, "refused_store");
+    for (status, said) in [
+        ("401", "denied (401"),
+        ("403", "denied (403"),
+        ("404", "does not exist"),
+    ] {
+        for on in ["/metadata/", "/data/"] {
+            let proxy = Proxy::of("SEAWEEDFS_S3", &["--status", status, "--on", on]);
+            run(async {
+                let options = Lake::Seaweedfs
+                    .options()
+                    .with("s3.endpoint", &proxy.address());
+                let session = Session::attach(&options).await.unwrap();
+                let (error, took) = session.error(&query).await;
+                let asked = proxy.requests(&format!("{status} ")).len();
+                println!("{status} after {took:?} and {asked} requests: {error}");
+                assert!(
+                    asked > 0 && asked < 40 && took < BOUND,
+                    "{asked} in {took:?}"
+                );
+                assert!(error.contains("s3://warehouse/"), "{error}");
+                assert!(error.contains(said), "{error}");
+            });
+        }
+    }
+}
+
+/// A token that is refused is got anew, once; one that is refused again is told.
+#[test]
+fn a_token_that_has_ended_is_got_anew() {
+    if !are_up() {
+        return;
+    }
+    let (query, rows) = table(&Lake::Seaweedfs, "token");
+    for (times, works) in [("1", true), ("-1", false)] {
+        let faults = ["--status", "401", "--times", times, "--on", "/tables/t"];
+        let proxy = Proxy::of("SEAWEEDFS_CATALOG", &faults);
+        run(async {
+            let options = Lake::Seaweedfs.options().with("uri", &proxy.address());
+            let session = Session::attach(&options).await.unwrap();
+            let before = proxy.requests("/oauth/tokens").len();
+            match session.rows(&query).await {
+                Ok(found) => assert_eq!((found, works), (rows.clone(), true)),
+                Err(error) => assert!(!works && error.to_string().contains("401"), "{error}"),
+            }
+            assert_eq!(proxy.requests("/oauth/tokens").len() - before, 1);
         });
     }
 }

@@ -6,7 +6,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value as Json;
 
@@ -19,7 +19,7 @@ pub(super) fn program(name: &str) -> PathBuf {
     folder.join(name)
 }
 
-/// A process of `peers.py`.
+/// A process of `peers.py` or `spark.py`.
 struct Python {
     process: Child,
     answers: BufReader<ChildStdout>,
@@ -29,9 +29,9 @@ struct Python {
 static IDLE: Mutex<Vec<Python>> = Mutex::new(Vec::new());
 
 impl Python {
-    fn start() -> Self {
-        let mut process = Command::new(service("PYTHON"))
-            .arg(program("peers.py"))
+    fn start(python: &str, name: &str) -> Self {
+        let mut process = Command::new(python)
+            .arg(program(name))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -56,10 +56,25 @@ impl Python {
 
 fn ask(request: &[&str]) -> Json {
     let idle = IDLE.lock().unwrap().pop();
-    let mut python = idle.unwrap_or_else(Python::start);
+    let mut python = idle.unwrap_or_else(|| Python::start(&service("PYTHON"), "peers.py"));
     let answer = python.ask(request);
     IDLE.lock().unwrap().push(python);
     answer
+}
+
+/// Spark, started by the first who asks: it takes a while and much memory.
+static SPARK: Mutex<Option<Python>> = Mutex::new(None);
+
+/// The rows of one of Lakana's tables as Spark sees them; none, and loudly, where there is no Spark.
+pub(super) fn spark_sees(namespace: &str, table: &str) -> Option<Rows> {
+    let Ok(python) = std::env::var("FEAST_SERVICES_SPARK") else {
+        println!("NOT READ BY SPARK, WHICH IS NOT HERE: {namespace}.{table}");
+        return None;
+    };
+    // A failed request of another test does not end the process.
+    let mut spark = SPARK.lock().unwrap_or_else(PoisonError::into_inner);
+    let spark = spark.get_or_insert_with(|| Python::start(&python, "spark.py"));
+    Some(Rows::from_json(&spark.ask(&["read", namespace, table])))
 }
 
 /// Makes tables; their names and rows.

@@ -21,12 +21,16 @@ pub(super) struct Proxy {
 impl Proxy {
     /// Before the server that the variable `name` of `tests/services/run` tells.
     pub(super) fn of(name: &str, options: &[&str]) -> Self {
-        let target = service(name);
+        Self::at(service(name), 0, options)
+    }
+
+    fn at(target: String, port: u16, options: &[&str]) -> Self {
         let host = target.strip_prefix("http://").unwrap();
         let host = host.split('/').next().unwrap().to_owned();
         let mut process = Command::new(service("PYTHON"))
             .arg(program("proxy.py"))
             .arg(&host)
+            .args(["--port", &port.to_string()])
             .args(options)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -73,6 +77,12 @@ impl Proxy {
         let requests = self.requests.lock().unwrap();
         let found = requests.iter().filter(|request| request.contains(text));
         found.cloned().collect()
+    }
+
+    /// Comes back at its address after it ended, with other options; its requests are counted anew.
+    pub(super) fn start_again(&mut self, options: &[&str]) {
+        self.stop();
+        *self = Self::at(self.target.clone(), self.port, options);
     }
 
     /// Ends at once, with all connections.

@@ -3,11 +3,13 @@
 
 //! A session with a catalog attached as `lake`.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use datafusion::common::Result;
 use datafusion::prelude::SessionConfig;
 use datafusion_feast::FeastContext;
+use feast_registry::RegistryLocation;
 
 use super::lake::{Lake, Options, service};
 use super::rows::Rows;
@@ -33,6 +35,19 @@ impl Session {
         let config = SessionConfig::new().with_target_partitions(4);
         let builder = FeastContext::builder().with_session_config(config);
         Self(builder.build().await.unwrap())
+    }
+
+    /// A session over a registry at a URL, or over a repository in a folder.
+    pub(super) async fn over(place: &str, project: Option<String>) -> Result<Self> {
+        if !place.contains("://") {
+            return Ok(Self(Box::pin(FeastContext::open(place)).await?));
+        }
+        let location = RegistryLocation::parse(place, Path::new("")).unwrap();
+        let mut builder = FeastContext::builder().with_registry_location(location);
+        if let Some(project) = project {
+            builder = builder.with_project(project);
+        }
+        Ok(Self(builder.build().await?))
     }
 
     /// Attached by a statement.

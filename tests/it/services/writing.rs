@@ -3,6 +3,7 @@
 
 //! Tables that we write, read back by PyIceberg and DuckDB.
 
+use super::files::files_of;
 use super::lake::{Lake, are_up};
 use super::peers::{make, see};
 use super::proxy::Proxy;
@@ -172,6 +173,45 @@ fn a_query_that_fails_makes_no_table() {
         let seen = see(&lake, &namespace, "t");
         assert_eq!(seen.rows().len(), 3, "{lake:?}");
         assert_eq!(seen.texts("snapshots").len(), 1, "{lake:?}");
+        if matches!(lake, Lake::SeaweedfsVended) {
+            let files = run(files_of(&[&namespace]));
+            let data = files.iter().filter(|file| file.ends_with(".parquet"));
+            assert_eq!(data.count(), 1, "{files:?}");
+        }
+    }
+}
+
+#[test]
+fn rows_that_do_not_fit_are_refused() {
+    if !are_up() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    for lake in lakes(&folder) {
+        let namespace = lake.namespace("fits");
+        make(&lake, "ordered", &namespace, &["t"]);
+        let table = format!("lake.\"{namespace}\".t");
+        run(async {
+            let session = Session::of(&lake).await;
+            for (columns, rows, why) in [
+                ("region", "VALUES ('north')", "'id' is required"),
+                ("id, region", "VALUES (NULL, 'north')", "'id' is required"),
+                ("id, region", "VALUES ('seven', 'north')", "seven"),
+                ("id, other", "VALUES (1, 'north')", "No field named other"),
+                (
+                    "id, at",
+                    "SELECT 1, arrow_cast(1, 'Timestamp(Nanosecond, Some(\"UTC\"))')",
+                    "column 'at' of table",
+                ),
+            ] {
+                let insert = format!("INSERT INTO {table} ({columns}) {rows}");
+                let (error, _) = session.error(&insert).await;
+                println!("{insert}: {error}");
+                assert!(error.contains(why), "{lake:?} {insert}: {error}");
+            }
+            let snapshots = format!("SELECT * FROM lake.\"{namespace}\".\"t$snapshots\"");
+            assert_eq!(session.read(&snapshots).await.len(), 0, "{lake:?}");
+        });
     }
 }
 

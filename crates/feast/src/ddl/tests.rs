@@ -3,6 +3,8 @@
 
 //! Statements read and printed, and where errors point.
 
+mod fuzz;
+
 use super::*;
 
 fn ours(text: &str) -> Statement {
@@ -287,85 +289,6 @@ fn a_broken_statement_never_panics() {
         let _ = parse(&text[..end]);
         let _ = parse(&text[end..]);
     }
-}
-
-/// Bytes of statements changed, cut, doubled and swapped, from a seed for each statement: an answer
-/// or an error, and what is an answer prints as something that reads back.
-#[test]
-fn mutated_statements_never_panic() {
-    let corpus = include_str!("tests/corpus.sql");
-    let statements: Vec<&str> = corpus
-        .split(";\n")
-        .filter(|text| !text.is_empty())
-        .collect();
-    assert!(statements.len() > 30);
-    let mut read = 0;
-    for (index, statement) in statements.iter().enumerate() {
-        for round in 0..200_u64 {
-            let seed = index as u64 * 1_000 + round;
-            let text = mutated(statement, &statements, seed);
-            if let Ok(Some(statement)) = parse(&text) {
-                read += 1;
-                let printed = statement.to_string();
-                let again =
-                    parse(&printed).unwrap_or_else(|e| panic!("seed {seed}: {printed}: {e}"));
-                assert_eq!(again, Some(statement), "seed {seed}: {text}");
-            }
-        }
-    }
-    assert!(read > 100, "{read} mutations are statements");
-}
-
-/// One to three changes of a text.
-fn mutated(text: &str, others: &[&str], seed: u64) -> String {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut next = |below: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state % below.max(1) as u64) as usize
-    };
-    let mut letters: Vec<char> = text.chars().collect();
-    const ODD: [char; 16] = [
-        '\'',
-        '"',
-        '(',
-        ')',
-        ',',
-        '.',
-        ';',
-        '\0',
-        '\u{1F600}',
-        'ß',
-        '-',
-        '$',
-        '[',
-        '<',
-        '\n',
-        '9',
-    ];
-    for _ in 0..=next(3) {
-        let at = next(letters.len());
-        match next(5) {
-            0 => letters.insert(at, ODD[next(ODD.len())]),
-            1 => {
-                let end = (at + 1 + next(6)).min(letters.len());
-                letters.drain(at..end);
-            }
-            2 => letters.truncate(at.max(1)),
-            3 => {
-                let other: Vec<char> = others[next(others.len())].chars().collect();
-                let from = next(other.len());
-                let piece = other[from..].iter().take(1 + next(20)).copied();
-                letters.splice(at..at, piece.collect::<Vec<_>>());
-            }
-            _ => letters[at] = ODD[next(ODD.len())],
-        }
-        if letters.is_empty() {
-            break;
-        }
-    }
-    letters.into_iter().collect()
 }
 
 #[test]

@@ -4,9 +4,11 @@
 //! The functions of the SQL surface: their arguments and how they reach `ops`.
 
 mod arguments;
+mod instants;
 mod modifiers;
 mod name_entities;
 mod online;
+mod online_get;
 mod pit_join_function;
 mod pit_join_table;
 mod relation_planner;
@@ -18,8 +20,10 @@ use std::sync::Arc;
 
 use datafusion::catalog::TableFunction;
 
+pub(crate) use instants::{bind_instants, placeholders, written};
 pub(crate) use modifiers::RefuseModifiers;
 pub(crate) use name_entities::name_entities;
+pub(crate) use online_get::{BindOnlineGet, hoist_online_gets, online_get};
 pub(crate) use pit_join_table::PitJoinTable;
 pub(crate) use relation_planner::FeastRelationPlanner;
 

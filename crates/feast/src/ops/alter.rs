@@ -275,30 +275,20 @@ fn add_feature(
     Ok(())
 }
 
-/// A feature that services ask for stays.
+/// A feature that services or on-demand views take stays.
 fn refuse_used(registry: &Registry, project: &str, view: &str, feature: &str) -> Result<()> {
-    let services = registry.feature_services(project).map_err(from_registry)?;
-    let users: Vec<&str> = services
-        .iter()
-        .filter(|service| {
-            service.projections.iter().any(|taken| {
-                taken.view == view && taken.features.iter().any(|field| field.name == feature)
-            })
-        })
-        .map(|service| service.name.as_str())
-        .collect();
-    if users.is_empty() {
-        return Ok(());
+    let takers = registry.takers(project, view, Some(feature));
+    match takers.map_err(from_registry)? {
+        None => Ok(()),
+        Some(takers) => Err(about(
+            feature,
+            ErrorKind::InUse,
+            format!(
+                "feature {feature} of feature view {view} is used by the {takers}; replace or drop \
+                 them first"
+            ),
+        )),
     }
-    Err(about(
-        feature,
-        ErrorKind::InUse,
-        format!(
-            "feature {feature} of feature view {view} is used by the feature services {}; replace \
-             or drop them first",
-            users.join(", ")
-        ),
-    ))
 }
 
 fn drop_items(service: &str, items: &mut Vec<ServiceItem>, names: &[String]) -> Result<()> {

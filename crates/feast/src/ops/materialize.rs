@@ -9,7 +9,7 @@ use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray}
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::physical_plan::metrics::Time;
-use feast_online::{Materialization, MaterializeMode, Materialized, materialize};
+use feast_online::{Materialization, MaterializeMode, Materialized, ProgressTo, materialize};
 use feast_registry::{FeatureView, Registry, Timestamp};
 
 use super::error::from_registry;
@@ -151,6 +151,8 @@ async fn one(scope: &FeastScope, name: &str, mode: MaterializeMode) -> Result<Ma
         return plan_err!("there is no feature view {name}");
     };
     let view = online_view(scope, selection, false).await?;
+    let state = scope.state();
+    let progress = state.config().get_extension::<ProgressTo>();
     let asked = Materialization {
         store: store(&view)?,
         view: &view.view,
@@ -159,15 +161,17 @@ async fn one(scope: &FeastScope, name: &str, mode: MaterializeMode) -> Result<Ma
         source_name: &place(&selection.view.source.source),
         mode,
         now: now_nanos(scope),
+        progress: progress.map(|to| Arc::clone(&to.0)),
     };
-    let materialized = Box::pin(materialize(&scope.state(), &asked)).await?;
+    let materialized = Box::pin(materialize(&state, &asked)).await?;
     if let Some(interval) = materialized.interval {
         record(scope, name, interval)?;
     }
     Ok(materialized)
 }
 
-/// Enters the interval in the registry, where Feast looks for it.
+/// Enters the interval in the registry, where Feast looks for it, unless it is there: the commit may have been made by a statement that
+/// did not come to this.
 fn record(scope: &FeastScope, name: &str, (start, end): (i128, i128)) -> Result<()> {
     let at = |nanos: i128| {
         let seconds = i64::try_from(nanos.div_euclid(1_000_000_000)).unwrap_or(i64::MAX);
@@ -175,6 +179,7 @@ fn record(scope: &FeastScope, name: &str, (start, end): (i128, i128)) -> Result<
         Timestamp::new(seconds, nanos)
     };
     let project = scope.project();
+    let interval = (at(start), at(end));
     scope.registry().update(|registry| {
         let found = registry
             .feature_view(project, name)
@@ -182,7 +187,10 @@ fn record(scope: &FeastScope, name: &str, (start, end): (i128, i128)) -> Result<
         let Some(mut view) = found else {
             return Ok(());
         };
-        view.materialization_intervals.push((at(start), at(end)));
+        if view.materialization_intervals.contains(&interval) {
+            return Ok(());
+        }
+        view.materialization_intervals.push(interval);
         registry
             .put_feature_view(project, &view, now(scope))
             .map_err(from_registry)?;

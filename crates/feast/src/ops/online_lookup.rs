@@ -3,7 +3,7 @@
 
 //! `feast_online_lookup`: the newest features of keys.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StructArray};
@@ -13,12 +13,14 @@ use async_trait::async_trait;
 use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::dataframe::DataFrame;
 use datafusion::logical_expr::LogicalPlan;
-use feast_online::{LookupOptions, LookupSource, LookupView, lookup, lookup_schema};
+use feast_online::{
+    LookupOptions, LookupSource, LookupView, ViewReport, explain_lookup, lookup_in, lookup_schema,
+};
 
 use super::Effect;
 use super::online_view::{instant, now_nanos, online_view, selected};
 use super::pit_join::{Call, PitJoinRequest};
-use crate::session::FeastScope;
+use crate::session::{FeastScope, wait};
 
 const FUNCTION: &str = "feast_online_lookup";
 
@@ -39,6 +41,8 @@ pub(crate) struct OnlineLookup {
     options: LookupOptions,
     schema: SchemaRef,
     scope: FeastScope,
+    /// How the views were answered, or would be.
+    reports: Mutex<Option<Vec<ViewReport>>>,
 }
 
 #[derive(Debug)]
@@ -54,6 +58,7 @@ pub(crate) async fn online_lookup(
     keys: LookupKeys,
     options: Vec<(String, ScalarValue)>,
 ) -> Result<OnlineLookup> {
+    let scope = &scope.allowing_staleness();
     let mut request = PitJoinRequest::try_new(Call::OnlineLookup, features, &[])?;
     let mut read = LookupOptions {
         status: false,
@@ -85,11 +90,7 @@ pub(crate) async fn online_lookup(
             }
         }
     }
-    let full = request.full_feature_names;
-    let mut views = Vec::new();
-    for selection in selected(scope, &request)? {
-        views.push(online_view(scope, &selection, full).await?);
-    }
+    let views = lookup_views(scope, &request).await?;
     let request = match keys {
         LookupKeys::Rows(plan) => Request::Plan(plan),
         LookupKeys::List(list) => Request::Rows(listed(&list, &views)?),
@@ -105,7 +106,35 @@ pub(crate) async fn online_lookup(
         options: read,
         schema,
         scope: scope.clone(),
+        reports: Mutex::default(),
     })
+}
+
+impl OnlineLookup {
+    fn reports(&self) -> MutexGuard<'_, Option<Vec<ViewReport>>> {
+        self.reports.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How the views will be answered, by the metadata of their online tables.
+    fn explained(&self) -> Result<Vec<ViewReport>> {
+        let request = match &self.request {
+            Request::Rows(rows) => Some(rows),
+            Request::Plan(_) => None,
+        };
+        wait(explain_lookup(&self.views, request, &self.options))
+    }
+}
+
+/// The views that a request asks for, as they are looked up.
+pub(crate) async fn lookup_views(
+    scope: &FeastScope,
+    request: &PitJoinRequest,
+) -> Result<Vec<LookupView>> {
+    let mut views = Vec::new();
+    for selection in selected(scope, request)? {
+        views.push(online_view(scope, &selection, request.full_feature_names).await?);
+    }
+    Ok(views)
 }
 
 #[async_trait]
@@ -119,17 +148,33 @@ impl Effect for OnlineLookup {
         Arc::clone(&self.schema)
     }
 
+    /// Tables, snapshots, and what is read of them. What went wrong is told by the lookup itself.
+    fn details(&self) -> Option<String> {
+        let mut reports = self.reports();
+        if reports.is_none() {
+            *reports = self.explained().ok();
+        }
+        let reports: Vec<String> = reports
+            .as_ref()?
+            .iter()
+            .map(ViewReport::to_string)
+            .collect();
+        Some(format!("[{}]", reports.join("; ")))
+    }
+
     async fn run(&self) -> Result<RecordBatch> {
-        let state = self.scope.state();
         let rows = match &self.request {
             Request::Rows(rows) => rows.clone(),
             Request::Plan(plan) => {
                 let schema = Arc::clone(plan.schema().inner());
-                let rows = DataFrame::new(state.clone(), plan.as_ref().clone());
+                let rows = DataFrame::new(self.scope.state(), plan.as_ref().clone());
                 concat_batches(&schema, &rows.collect().await?)?
             }
         };
-        Box::pin(lookup(&state, &self.views, &rows, &self.options)).await
+        let found = lookup_in(&self.scope, &self.views, &rows, &self.options);
+        let found = Box::pin(found).await?;
+        *self.reports() = Some(found.views);
+        Ok(found.rows)
     }
 }
 

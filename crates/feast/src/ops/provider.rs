@@ -31,6 +31,10 @@ use tokio::sync::OnceCell;
 pub(crate) trait Effect: Debug + Send + Sync {
     /// What it is, for plans.
     fn label(&self) -> String;
+    /// How it is done, for plans: after it was done what was found, before that what will be looked at.
+    fn details(&self) -> Option<String> {
+        None
+    }
     /// The columns of its rows.
     fn schema(&self) -> SchemaRef;
     /// Does it.
@@ -127,9 +131,13 @@ impl Debug for OpExec {
 
 impl DisplayAs for OpExec {
     fn fmt_as(&self, format: DisplayFormatType, f: &mut Formatter<'_>) -> fmt::Result {
-        match format {
-            DisplayFormatType::TreeRender => write!(f, "{}", self.effect.label()),
-            _ => write!(f, "FeastExec: {}", self.effect.label()),
+        if format == DisplayFormatType::TreeRender {
+            return write!(f, "{}", self.effect.label());
+        }
+        write!(f, "FeastExec: {}", self.effect.label())?;
+        match self.effect.details() {
+            Some(details) => write!(f, ", {details}"),
+            None => Ok(()),
         }
     }
 }

@@ -52,7 +52,13 @@ impl SourceState {
         }
     }
 
-    fn iceberg(&self) -> Option<&IcebergTableProvider> {
+    /// Why it cannot be read.
+    pub(super) fn unreadable(&self) -> Option<&str> {
+        self.table.as_ref().err().map(String::as_str)
+    }
+
+    /// The source as an Iceberg table, if it is one.
+    pub(super) fn iceberg(&self) -> Option<&IcebergTableProvider> {
         self.table.as_ref().ok()?.as_any().downcast_ref()
     }
 
@@ -95,7 +101,7 @@ impl SourceState {
 }
 
 /// The error's text in one line, without the words DataFusion puts before it.
-fn message(error: &DataFusionError) -> String {
+pub(super) fn message(error: &DataFusionError) -> String {
     let text = match error.find_root() {
         DataFusionError::Plan(message) => message.clone(),
         DataFusionError::External(error) => error.to_string(),

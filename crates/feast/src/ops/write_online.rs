@@ -13,7 +13,7 @@ use datafusion::logical_expr::LogicalPlan;
 use feast_online::{LookupView, SourceColumns, Written, delete_online, write_online};
 
 use super::Effect;
-use super::online_view::{about, now_nanos, store, whole_view};
+use super::online_view::{about, store, whole_view};
 use crate::session::FeastScope;
 
 /// What is done with the rows of a plan.
@@ -87,16 +87,16 @@ impl Effect for PushOnline {
 
 impl PushOnline {
     async fn push(&self) -> Result<Written> {
-        let (state, now) = (self.scope.state(), now_nanos(&self.scope));
+        let state = self.scope.state();
         let found = whole_view(&self.scope, &self.view).await?;
         let rows = self.rows.as_ref().clone();
         let store = store(&found)?;
         match self.push {
             Push::Write => {
                 let columns = pushed_columns(&self.scope, &found, rows.schema())?;
-                write_online(&state, store, &found.view, rows, &columns, now).await
+                write_online(&state, store, &found.view, rows, &columns).await
             }
-            Push::Delete => delete_online(&state, store, &found.view, rows, now).await,
+            Push::Delete => delete_online(&state, store, &found.view, rows).await,
         }
     }
 }

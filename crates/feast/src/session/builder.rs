@@ -16,8 +16,9 @@ use feast_registry::{FeatureRepository, FileRegistryStore, RegistryLocation, Reg
 
 use super::context::FeastContext;
 use super::install::{FeastOptions, install};
-use super::open::{attach_catalogs, open_registry};
+use super::open::{OpenRepository, attach_catalogs, open_registry};
 use super::scope::FeastScope;
+use super::settings::FeastSettings;
 use super::stores::StoresOnDemand;
 
 /// Collects what a [`FeastContext`] is made of.
@@ -75,7 +76,8 @@ impl FeastContextBuilder {
         self
     }
 
-    /// Opens a Feast feature repository, as [`FeastContext::open`] does: its project, its registry, the Iceberg catalogs of its sources.
+    /// Opens a Feast feature repository, as [`FeastContext::open`] does: its project, its registry, the Iceberg catalogs of its sources,
+    /// and what its online store of type `iceberg` says, as `feast.online.…` where the session's configuration does not set that already.
     /// What is set after it takes its place; a catalog attached by name stands in for those that sources give the same name.
     #[must_use]
     pub fn with_repository(self, repository: FeatureRepository) -> Self {
@@ -158,8 +160,25 @@ impl FeastContextBuilder {
         }
         if let Some(repository) = &shared.repository {
             Box::pin(attach_catalogs(&scope, repository)).await?;
+            adopt_online_store(&session, repository)?;
         }
         Ok(FeastContext::new(session, shared))
+    }
+}
+
+/// Puts what the repository says of its online store into the session's settings. What keeps it from being used
+/// is said when it is.
+fn adopt_online_store(session: &SessionContext, repository: &OpenRepository) -> Result<()> {
+    let Ok(Some(tables)) = repository.online_tables() else {
+        return Ok(());
+    };
+    let catalog = repository.online_catalog().ok().flatten();
+    let state = session.state_ref();
+    let mut state = state.write();
+    let settings = &mut state.config_mut().options_mut().extensions;
+    match settings.get_mut::<FeastSettings>() {
+        Some(settings) => settings.online_mut().adopt(tables, catalog),
+        None => Ok(()),
     }
 }
 

@@ -17,6 +17,7 @@ use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::dialect::dialect_from_str;
 
 use super::builder::FeastContextBuilder;
+use super::deep_schemas::create_deep_schema;
 use super::prepared::{Planned, PreparedStatements};
 use super::scope::FeastShared;
 use super::statement_catalogs::StatementCatalogs;
@@ -99,10 +100,10 @@ impl FeastContext {
             return Err(error);
         }
         match planned? {
-            Planned::Done => Ok(DataFrame::new(
-                state,
-                LogicalPlanBuilder::empty(false).build()?,
-            )),
+            Planned::Done => nothing(state),
+            Planned::Plan(plan) if create_deep_schema(&plan, &self.session.state())? => {
+                nothing(state)
+            }
             Planned::Plan(plan) if runs_in_session(&plan) => {
                 self.session.execute_logical_plan(*plan).await
             }
@@ -169,6 +170,12 @@ impl FeastContext {
         let shared = Arc::clone(&self.shared);
         StatementCatalogs::new(self.session.state(), shared, listing, Utc::now())
     }
+}
+
+/// The answer of a statement that has none.
+fn nothing(state: SessionState) -> Result<DataFrame> {
+    let plan = LogicalPlanBuilder::empty(false).build()?;
+    Ok(DataFrame::new(state, plan))
 }
 
 /// Whether a statement lists columns: it asks every table for them, and one that cannot be read shows none. In any other statement

@@ -25,7 +25,9 @@ use super::open::OpenRepository;
 use super::query_planner::FeastQueryPlanner;
 use super::scope::{FeastScope, FeastShared};
 use super::settings::FeastSettings;
-use crate::functions::{FeastRelationPlanner, RefuseModifiers, table_functions};
+use crate::functions::{
+    BindOnlineGet, FeastRelationPlanner, RefuseModifiers, online_get, table_functions,
+};
 use crate::ops::RegistryHandle;
 use crate::views::FeastCatalog;
 
@@ -77,14 +79,17 @@ impl FeastOptions {
 pub trait SessionStateBuilderExt: Sized {
     /// Installs functions, rules and planner beside what the builder already has.
     ///
-    /// - Table functions `feast_…` and a relation planner for their named and query arguments.
+    /// - Table functions `feast_…` and a relation planner for their named and query arguments, and the scalar function
+    ///   `feast_online_get`.
+    /// - `bind_online_get`, first of the analyzer's rules: the calls of one query share what they look up.
     /// - `ChooseIcebergScan`, first of the physical rules: the rules after it see plain Parquet scans.
     /// - `check_iceberg_insert`, after the analyzer's rules: it looks at the casts of an insert before the optimizer merges them.
     /// - `push_limit_through_pit_join` and `push_filter_through_pit_join`, before DataFusion's `push_down_filter`, which stops at the
     ///   node.
     /// - `prune_pit_join_features`, before `optimize_projections`, which then reads no column of a feature that was left out.
     /// - `keep_entity_order`, around the physical rule `EnforceDistribution`, which would shuffle the entity side.
-    /// - A query planner that plans the join and hands every other plan to the planner found in the builder.
+    /// - A query planner that plans the join and hands every other plan to the planner found in the builder, calls of
+    ///   `feast_online_get` in projections of their own.
     /// - Catalog `feast` with the definitions as tables.
     ///
     /// Call it after the builder's own rules, planner and catalog list are set. Statements of the feature store's own
@@ -124,6 +129,7 @@ pub(super) fn install(
         runtime,
         caches: Arc::new(IcebergCaches::new(options.cache_limits)),
         repository: options.repository.map(OpenRepository::new).map(Arc::new),
+        plain_folders: Arc::default(),
     });
     catalogs.register_catalog(
         "feast".to_owned(),
@@ -143,6 +149,9 @@ pub(super) fn install(
 
     let scope = FeastScope::new(Arc::clone(&shared), catalogs, config, None);
     bind_functions(builder, &scope);
+    let rules = &mut builder.analyzer().get_or_insert_with(Analyzer::new).rules;
+    rules.retain(|rule| rule.name() != BindOnlineGet::NAME);
+    rules.insert(0, Arc::new(BindOnlineGet::new(&scope)));
     Ok(shared)
 }
 
@@ -196,6 +205,10 @@ pub(super) fn bind_functions(builder: &mut SessionStateBuilder, scope: &FeastSco
             Arc::new(function) as Arc<TableFunction>,
         );
     }
+    let get = online_get(scope);
+    let scalars = builder.scalar_functions().get_or_insert_with(Vec::new);
+    scalars.retain(|scalar| scalar.name() != get.name());
+    scalars.push(get);
     let planners = builder.relation_planners().get_or_insert_with(Vec::new);
     // The first planner that plans a relation wins, so this one hides an earlier one of ours.
     planners.insert(

@@ -6,9 +6,12 @@
 mod bridge;
 mod builder;
 mod context;
+mod deep_schemas;
 mod install;
 mod late_payload;
+mod lookup;
 mod online;
+mod online_lookup;
 mod open;
 mod path_tables;
 mod prepared;
@@ -17,6 +20,7 @@ mod query_source;
 mod retrievals;
 mod scope;
 mod settings;
+mod staleness;
 mod statement_catalogs;
 mod stores;
 
@@ -25,6 +29,7 @@ pub use builder::FeastContextBuilder;
 pub use context::FeastContext;
 pub(crate) use context::{parse_one, plan};
 pub use install::{FeastOptions, SessionStateBuilderExt};
+pub use online_lookup::{OnlineLookupRequest, PreparedOnlineLookup};
 pub(crate) use path_tables::is_path;
 pub(crate) use scope::{FeastScope, FeastShared};
 pub use settings::FeastSettings;

@@ -5,11 +5,12 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use datafusion::common::{Result, TableReference, plan_err};
 use datafusion::config::{ConfigEntry, ConfigOptions};
-use feast_iceberg::IcebergCatalogProvider;
+use feast_iceberg::{IcebergCatalogProvider, Staleness};
 use feast_online::{PartitionStrategy, TableLayout};
-use feast_registry::{DataSource, Source};
+use feast_registry::{DataSource, OnlineTables, Source};
 
 use super::scope::FeastScope;
 use super::settings::FeastSettings;
@@ -20,8 +21,12 @@ pub(super) const NAMESPACE: &str = "online.namespace";
 pub(super) const STRATEGY: &str = "online.partition_strategy";
 pub(super) const COUNT: &str = "online.partition_count";
 pub(super) const TIMEOUT: &str = "online.read_timeout_ms";
+pub(super) const STALENESS: &str = "online.max_staleness_ms";
 /// All of them.
-pub(super) const ONLINE: [&str; 5] = [CATALOG, NAMESPACE, STRATEGY, COUNT, TIMEOUT];
+pub(super) const ONLINE: [&str; 6] = [CATALOG, NAMESPACE, STRATEGY, COUNT, TIMEOUT, STALENESS];
+
+/// Of the time for a lookup, a catalog is waited for at most this part.
+const PATIENCE: u32 = 4;
 
 /// The settings `feast.online.*`.
 #[derive(Debug, Clone)]
@@ -31,6 +36,8 @@ pub(crate) struct OnlineSettings {
     layout: TableLayout,
     /// How long a lookup may take.
     pub(crate) read_timeout: Duration,
+    /// How old what a lookup sees may be while the catalog does not answer.
+    pub(crate) max_staleness: Duration,
 }
 
 impl Default for OnlineSettings {
@@ -40,6 +47,7 @@ impl Default for OnlineSettings {
             namespace: None,
             layout: TableLayout::default(),
             read_timeout: Duration::from_millis(2_000),
+            max_staleness: Duration::ZERO,
         }
     }
 }
@@ -64,9 +72,46 @@ impl OnlineSettings {
             }
             COUNT => self.layout.partition_count = number()?,
             TIMEOUT => self.read_timeout = Duration::from_millis(u64::from(number()?)),
+            STALENESS => match value.trim().parse() {
+                Ok(millis) => self.max_staleness = Duration::from_millis(millis),
+                Err(_) => return plan_err!("feast.{key} expects a whole number, found '{value}'"),
+            },
             _ => return Ok(false),
         }
         Ok(true)
+    }
+
+    /// What a repository's online store says, where nothing else was set. `catalog` is the name under which
+    /// its catalog is attached.
+    pub(super) fn adopt(&mut self, tables: &OnlineTables, catalog: Option<String>) -> Result<()> {
+        let usual = Self::default();
+        if self.catalog.is_none() {
+            self.catalog = catalog;
+        }
+        if self.namespace.is_none() {
+            self.namespace = tables.namespace.clone();
+        }
+        if self.layout.strategy == usual.layout.strategy {
+            self.set(STRATEGY, &tables.partition_strategy)?;
+        }
+        if self.layout.partition_count == usual.layout.partition_count {
+            self.layout.partition_count = tables.partition_count;
+        }
+        if let Some(millis) = tables.read_timeout_ms
+            && self.read_timeout == usual.read_timeout
+        {
+            self.read_timeout = Duration::from_millis(millis);
+        }
+        Ok(())
+    }
+
+    /// How old what a lookup at `now` sees may be; None where its catalogs have to answer.
+    pub(super) fn staleness(&self, now: DateTime<Utc>) -> Option<Staleness> {
+        (!self.max_staleness.is_zero()).then(|| Staleness {
+            now,
+            max: self.max_staleness,
+            patience: self.read_timeout / PATIENCE,
+        })
     }
 
     /// What SHOW tells.
@@ -102,6 +147,12 @@ impl OnlineSettings {
                 Some(self.read_timeout.as_millis().to_string()),
                 "How many milliseconds a lookup may take",
             ),
+            entry(
+                STALENESS,
+                Some(self.max_staleness.as_millis().to_string()),
+                "While a catalog does not answer, lookups read the versions of tables that it gave to a lookup at most so many milliseconds \
+                 ago; 0: they fail",
+            ),
         ]
     }
 }
@@ -109,6 +160,7 @@ impl OnlineSettings {
 /// Where a view's online table is.
 #[derive(Debug, Clone)]
 pub(crate) struct OnlinePlace {
+    /// As the statement sees it.
     pub(crate) catalog: IcebergCatalogProvider,
     pub(crate) namespace: String,
     pub(crate) layout: TableLayout,
@@ -128,9 +180,18 @@ impl FeastScope {
     /// in none.
     pub(crate) fn online_place(&self, source: &DataSource) -> Result<Option<OnlinePlace>> {
         let settings = self.online_settings();
-        let named = match &settings.catalog {
-            Some(name) => Some(name.clone()),
-            None => self.source_catalog(source)?,
+        // Keys of another version are refused, wherever tables are.
+        let of_repository = match self.repository() {
+            Some(repository) => repository.online_tables()?.map(|_| repository),
+            None => None,
+        };
+        let named = match (&settings.catalog, of_repository) {
+            (Some(name), _) => Some(name.clone()),
+            (None, Some(repository)) => match repository.online_catalog()? {
+                Some(name) => Some(name),
+                None => self.source_catalog(source)?,
+            },
+            (None, None) => self.source_catalog(source)?,
         };
         let Some(name) = named else {
             return Ok(None);
@@ -142,7 +203,7 @@ impl FeastScope {
         };
         match catalog.as_any().downcast_ref::<IcebergCatalogProvider>() {
             Some(iceberg) => Ok(Some(OnlinePlace {
-                catalog: iceberg.unpinned(),
+                catalog: iceberg.clone(),
                 namespace: settings
                     .namespace
                     .unwrap_or_else(|| "feast_online".to_owned()),

@@ -12,8 +12,8 @@ use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{
     ListingOptions, ListingTable, ListingTableConfig, ListingTableConfigExt, ListingTableUrl,
 };
+use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::runtime_env::RuntimeEnv;
-use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionConfig;
 
 /// Opens files, directories and globs as tables with the options of one session.
@@ -26,18 +26,16 @@ pub(crate) struct PathTables {
 impl PathTables {
     /// A session that takes no statistics from files: Parquet's leave NaN out, and DataFusion would put a column's only other
     /// value in the place of every NaN.
-    fn state(&self) -> SessionState {
+    fn state(&self) -> SessionStateBuilder {
         SessionStateBuilder::new()
             .with_config(self.config.clone().with_collect_statistics(false))
             .with_runtime_env(Arc::clone(&self.runtime))
-            .with_default_features()
-            .build()
     }
 
     /// The table at a path or URL; an error names it when there is none.
     pub(crate) async fn open(&self, path: &str) -> Result<Arc<dyn TableProvider>> {
         let url = ListingTableUrl::parse(path)?;
-        let state = self.state();
+        let state = self.state().with_default_features().build();
         let config = ListingTableConfig::new(url)
             .infer_options(&state)
             .await
@@ -72,7 +70,8 @@ impl PathTables {
         if urls.is_empty() {
             return Err(nothing());
         }
-        let mut state = self.state();
+        // No file formats are looked up and no functions called; hundreds of them would be put into it for each view.
+        let mut state = self.state().build();
         let listing = &mut state.config_mut().options_mut().execution;
         listing.listing_table_ignore_subdirectory = false;
         let format = ParquetFormat::default().with_options(state.default_table_options().parquet);

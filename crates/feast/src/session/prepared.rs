@@ -2,12 +2,14 @@
 // Copyright the datafusion-feast authors
 
 //! Prepared statements, kept as text and planned at each use.
+//!
+//! Values are put into the plan, but for the instants of retrievals without entities: these are put into the text.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use datafusion::common::metadata::ScalarAndMetadata;
-use datafusion::common::{ParamValues, Result, plan_err};
+use datafusion::common::{ParamValues, Result, ScalarValue, plan_err};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{Execute, Expr, LogicalPlan, Prepare, Statement as PlanStatement};
@@ -16,6 +18,7 @@ use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{self, Ident, ObjectName};
 
 use super::context::plan;
+use crate::functions::{bind_instants, placeholders, written};
 
 /// The prepared statements of a session, by name.
 #[derive(Debug, Default)]
@@ -37,7 +40,7 @@ impl PreparedStatements {
         if let Statement::Statement(inner) = &statement {
             match inner.as_ref() {
                 ast::Statement::Prepare { name, .. } => {
-                    return self.prepare(name, &statement, inner, state).await;
+                    return self.prepare(name, inner, state).await;
                 }
                 ast::Statement::Execute {
                     name: Some(name), ..
@@ -67,12 +70,11 @@ impl PreparedStatements {
     async fn prepare(
         &self,
         name: &Ident,
-        statement: &Statement,
         inner: &ast::Statement,
         state: &SessionState,
     ) -> Result<Planned> {
         let name = normalize(name);
-        plan(statement.clone(), state).await?;
+        plan(without_instants(inner.clone())?.0, state).await?;
         if self.statements().contains_key(&name) {
             return plan_err!("prepared statement {name} exists already; DEALLOCATE {name} first");
         }
@@ -97,13 +99,17 @@ impl PreparedStatements {
         else {
             return plan_err!("EXECUTE {name} cannot be planned");
         };
-        let stored = plan(Statement::Statement(Box::new(stored)), state).await?;
-        let LogicalPlan::Statement(PlanStatement::Prepare(stored)) = stored else {
-            return plan_err!("prepared statement {name} cannot be planned");
+        let (without, instants) = without_instants(stored.clone())?;
+        let prepared = as_prepared(&name, without, state).await?;
+        let values = parameters(&name, execute, &stored, &prepared, state)?;
+        let input = match instants {
+            false => prepared.input,
+            true => {
+                let bound = with_instants(stored, &values)?;
+                as_prepared(&name, bound, state).await?.input
+            }
         };
-        let values = parameters(&name, execute, &stored, state)?;
-        let bound = stored
-            .input
+        let bound = input
             .as_ref()
             .clone()
             .with_param_values(ParamValues::List(values))?;
@@ -111,10 +117,37 @@ impl PreparedStatements {
     }
 }
 
-/// The values of EXECUTE, constants folded, as many and of the types as PREPARE says.
+/// A stored statement with NULL for each placeholder of an instant, and whether there was any.
+fn without_instants(mut stored: ast::Statement) -> Result<(Statement, bool)> {
+    let found = bind_instants(&mut stored, &|name| written(name, &ScalarValue::Null))?;
+    Ok((Statement::Statement(Box::new(stored)), found))
+}
+
+/// A stored statement with the values of its instants.
+fn with_instants(mut stored: ast::Statement, values: &[ScalarAndMetadata]) -> Result<Statement> {
+    bind_instants(&mut stored, &|name| {
+        let number = name.trim_start_matches('$').parse::<usize>();
+        let value = number.ok().and_then(|n| values.get(n.checked_sub(1)?));
+        match value {
+            Some(value) => written(name, value.value()),
+            None => plan_err!("no value is given for {name}"),
+        }
+    })?;
+    Ok(Statement::Statement(Box::new(stored)))
+}
+
+async fn as_prepared(name: &str, stored: Statement, state: &SessionState) -> Result<Prepare> {
+    match plan(stored, state).await? {
+        LogicalPlan::Statement(PlanStatement::Prepare(prepared)) => Ok(prepared),
+        _ => plan_err!("prepared statement {name} cannot be planned"),
+    }
+}
+
+/// The values of EXECUTE, constants folded, as many as the statement has placeholders and of the types that are known of them.
 fn parameters(
     name: &str,
     execute: Execute,
+    stored: &ast::Statement,
     prepared: &Prepare,
     state: &SessionState,
 ) -> Result<Vec<ScalarAndMetadata>> {
@@ -128,20 +161,27 @@ fn parameters(
             other => return plan_err!("parameter {other} of EXECUTE {name} is no constant"),
         }
     }
-    let expected = &prepared.fields;
-    if expected.is_empty() {
-        return Ok(values);
-    }
-    if expected.len() != values.len() {
+    let declared = match stored {
+        ast::Statement::Prepare { data_types, .. } => data_types.len(),
+        _ => 0,
+    };
+    let expected = match declared {
+        0 => placeholders(&mut stored.clone()),
+        declared => declared,
+    };
+    if expected != values.len() {
         return plan_err!(
-            "prepared statement {name} expects {} parameters, got {}",
-            expected.len(),
+            "prepared statement {name} expects {expected} parameters, got {}",
             values.len()
         );
     }
+    // Of those that are not declared, types are known by number only where all are.
+    if prepared.fields.len() != values.len() {
+        return Ok(values);
+    }
     values
         .into_iter()
-        .zip(expected)
+        .zip(&prepared.fields)
         .map(|(value, field)| value.cast_storage_to(field.data_type()))
         .collect()
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the datafusion-feast authors
 
-//! Planning the join beside whatever planner a session has.
+//! Planning the join, and values that are waited for, beside whatever planner a session has.
 
 use std::sync::Arc;
 
@@ -16,9 +16,10 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
 use feast_pit::{PitJoinNode, PitJoinPlanner};
 
-use crate::functions::PitJoinTable;
+use crate::functions::{PitJoinTable, hoist_online_gets};
 
-/// Plans point-in-time joins and leaves everything else to the session's own planner.
+/// Plans point-in-time joins and leaves everything else to the session's own planner. Calls of `feast_online_get` are
+/// columns of their own by then, which every planner knows.
 ///
 /// Without another planner the join is planned by DataFusion's, extended with ours. Another planner is opaque: what it knows of
 /// extension nodes cannot be asked. So each join is put behind a table provider that plans itself, and the rest of the plan is
@@ -41,6 +42,8 @@ impl QueryPlanner for FeastQueryPlanner {
         logical_plan: &LogicalPlan,
         session_state: &SessionState,
     ) -> Result<Arc<dyn ExecutionPlan>> {
+        let hoisted = hoist_online_gets(logical_plan)?;
+        let logical_plan = hoisted.as_ref().unwrap_or(logical_plan);
         match &self.other {
             None => {
                 let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(

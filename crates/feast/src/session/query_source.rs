@@ -73,6 +73,7 @@ impl FeastScope {
             runtime: Arc::clone(&shared.runtime),
             caches: Arc::clone(&shared.caches),
             repository: shared.repository.clone(),
+            plain_folders: Arc::clone(&shared.plain_folders),
         };
         Ok(self.statement_catalogs().over(Arc::new(shared)).state().1)
     }

@@ -20,7 +20,7 @@ use feast_iceberg::{
 use feast_registry::{DataSource, IcebergSource, Source, SourceCatalog};
 use tokio::sync::OnceCell;
 
-use super::open::OpenRepository;
+use super::open::{OpenRepository, PlainFolders};
 use super::path_tables::PathTables;
 use crate::ops::RegistryHandle;
 
@@ -37,6 +37,7 @@ pub(crate) struct FeastShared {
     pub(crate) caches: Arc<IcebergCaches>,
     /// The repository that the session was opened from.
     pub(crate) repository: Option<Arc<OpenRepository>>,
+    pub(crate) plain_folders: Arc<PlainFolders>,
 }
 
 /// One statement's view of the session. Cheap to clone.
@@ -101,6 +102,14 @@ impl FeastScope {
 
     pub(super) fn shared(&self) -> &Arc<FeastShared> {
         &self.shared
+    }
+
+    /// The same statement with these catalogs.
+    pub(super) fn with_catalogs(&self, catalogs: Arc<dyn CatalogProviderList>) -> Self {
+        Self {
+            catalogs,
+            ..self.clone()
+        }
     }
 
     pub(super) fn catalogs(&self) -> &Arc<dyn CatalogProviderList> {

@@ -29,7 +29,8 @@ const PIT_PAYLOAD: &str = "pit.payload";
 /// give the same answer; EXPLAIN ANALYZE tells how each view was read.
 ///
 /// `feast.online.catalog` and `feast.online.namespace` say where online tables are, `feast.online.partition_strategy` and
-/// `feast.online.partition_count` how new ones are laid out, `feast.online.read_timeout_ms` how long a lookup may take.
+/// `feast.online.partition_count` how new ones are laid out, `feast.online.read_timeout_ms` how long a lookup may take,
+/// `feast.online.max_staleness_ms` how old what it reads may be while a catalog does not answer.
 #[derive(Debug, Clone, Default)]
 pub struct FeastSettings {
     scan: ScanMode,
@@ -53,6 +54,11 @@ impl FeastSettings {
     /// Those of the online store.
     pub(super) fn online(&self) -> &OnlineSettings {
         &self.online
+    }
+
+    /// The same, to change.
+    pub(super) fn online_mut(&mut self) -> &mut OnlineSettings {
+        &mut self.online
     }
 
     fn set_scan(&mut self, value: &str) -> Result<()> {

@@ -89,16 +89,21 @@ impl StatementCatalogs {
     /// The session with these catalogs in place of its own, and functions that see them.
     pub(crate) fn state(self: &Arc<Self>) -> (SessionState, FeastScope) {
         let catalogs = Arc::clone(self) as Arc<dyn CatalogProviderList>;
-        let scope = FeastScope::new(
-            Arc::clone(&self.shared),
-            Arc::clone(&catalogs),
-            self.base.config().clone(),
-            Some(self.statement.clone()),
-        );
+        let scope = self.scope();
         let mut builder =
             SessionStateBuilder::new_from_existing(self.base.clone()).with_catalog_list(catalogs);
         bind_functions(&mut builder, &scope);
         (builder.build(), scope)
+    }
+
+    /// The statement alone.
+    pub(crate) fn scope(self: &Arc<Self>) -> FeastScope {
+        FeastScope::new(
+            Arc::clone(&self.shared),
+            Arc::clone(self) as Arc<dyn CatalogProviderList>,
+            self.base.config().clone(),
+            Some(self.statement.clone()),
+        )
     }
 
     /// The catalogs of a statement, if they are that.

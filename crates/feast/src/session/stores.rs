@@ -80,7 +80,7 @@ mod tests {
         assert!(Arc::ptr_eq(&first, &stores.get_store(&url).unwrap()));
         assert!(
             stores
-                .get_store(&Url::parse("file:///tmp/a").unwrap())
+                .get_store(&Url::parse("file:///data/a").unwrap())
                 .is_ok()
         );
         assert!(

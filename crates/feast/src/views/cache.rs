@@ -219,6 +219,7 @@ mod tests {
         let limits = CacheLimits {
             manifests: 1_000,
             deletes: 2_000,
+            indexes: 2_000,
         };
         let feast = FeastContext::builder().with_cache_limits(limits);
         let feast = Box::pin(feast.build()).await.unwrap();

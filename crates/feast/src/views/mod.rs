@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the datafusion-feast authors
 
-//! The catalog `feast`: what is defined (`feast.registry.…`) and what is kept in memory
-//! (`feast.cache.…`), as tables that are read-only and read at each use.
+//! The catalog `feast`: what is defined (`feast.registry.…`), what is online (`feast.online.…`) and
+//! what is kept in memory (`feast.cache.…`), as tables that are read-only and read at each use.
 
 mod cache;
+mod online;
 mod registry;
 mod unsupported;
 
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use datafusion::catalog::{CatalogProvider, SchemaProvider};
 
 use self::cache::CacheSchema;
+use self::online::OnlineSchema;
 use self::registry::RegistrySchema;
 use crate::session::FeastShared;
 
@@ -21,12 +23,15 @@ use crate::session::FeastShared;
 const REGISTRY: &str = "registry";
 /// The caches.
 const CACHE: &str = "cache";
+/// The online tables.
+const ONLINE: &str = "online";
 
 /// The catalog `feast`.
 #[derive(Debug)]
 pub(crate) struct FeastCatalog {
     registry: Arc<RegistrySchema>,
     cache: Arc<CacheSchema>,
+    online: Arc<OnlineSchema>,
 }
 
 impl FeastCatalog {
@@ -34,6 +39,9 @@ impl FeastCatalog {
     pub(crate) fn new(shared: Arc<FeastShared>) -> Self {
         let cache = CacheSchema::new(&shared);
         Self {
+            online: Arc::new(OnlineSchema {
+                shared: Arc::clone(&shared),
+            }),
             registry: Arc::new(RegistrySchema { shared }),
             cache: Arc::new(cache),
         }
@@ -46,13 +54,14 @@ impl CatalogProvider for FeastCatalog {
     }
 
     fn schema_names(&self) -> Vec<String> {
-        vec![CACHE.to_owned(), REGISTRY.to_owned()]
+        [CACHE, ONLINE, REGISTRY].map(str::to_owned).to_vec()
     }
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
         match name {
             REGISTRY => Some(Arc::clone(&self.registry) as _),
             CACHE => Some(Arc::clone(&self.cache) as _),
+            ONLINE => Some(Arc::clone(&self.online) as _),
             _ => None,
         }
     }

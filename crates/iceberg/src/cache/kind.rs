@@ -18,16 +18,20 @@ pub enum CacheKind {
     DeletionVector,
     /// An equality delete file.
     EqualityDeletes,
+    /// What lookups of keys need of a data file before its rows: its footer with the page index,
+    /// and its bloom filters.
+    DataFileIndex,
 }
 
 impl CacheKind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::ManifestList,
         Self::Manifest,
         Self::PositionDeletes,
         Self::DeletionVector,
         Self::EqualityDeletes,
+        Self::DataFileIndex,
     ];
 
     /// The kind's name.
@@ -38,6 +42,7 @@ impl CacheKind {
             Self::PositionDeletes => "position deletes",
             Self::DeletionVector => "deletion vector",
             Self::EqualityDeletes => "equality deletes",
+            Self::DataFileIndex => "data file index",
         }
     }
 

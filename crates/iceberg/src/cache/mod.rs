@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the datafusion-feast authors
 
-//! Files that never change, kept in memory: manifest lists, manifests and delete files.
+//! Files that never change, kept in memory: manifest lists, manifests, delete
+//! files, and what lookups need of data files.
 
 mod kind;
 mod location;
@@ -26,6 +27,8 @@ pub struct CacheLimits {
     pub manifests: u64,
     /// Delete files and deletion vectors.
     pub deletes: u64,
+    /// Footers and bloom filters of the data files that keys were looked up in.
+    pub indexes: u64,
 }
 
 impl Default for CacheLimits {
@@ -33,6 +36,7 @@ impl Default for CacheLimits {
         Self {
             manifests: 256 << 20,
             deletes: 256 << 20,
+            indexes: 256 << 20,
         }
     }
 }
@@ -46,6 +50,7 @@ pub struct IcebergCaches {
     limits: CacheLimits,
     manifests: Store,
     deletes: Store,
+    indexes: Store,
 }
 
 impl IcebergCaches {
@@ -55,6 +60,7 @@ impl IcebergCaches {
             limits,
             manifests: Store::new(limits.manifests),
             deletes: Store::new(limits.deletes),
+            indexes: Store::new(limits.indexes),
         }
     }
 
@@ -99,6 +105,7 @@ impl IcebergCaches {
     pub fn entries(&self) -> Vec<CachedFile> {
         let mut entries = self.manifests.entries();
         entries.extend(self.deletes.entries());
+        entries.extend(self.indexes.entries());
         entries.sort_by(|a, b| (a.kind, &a.location).cmp(&(b.kind, &b.location)));
         entries
     }
@@ -113,6 +120,7 @@ impl IcebergCaches {
     pub fn clear(&self) {
         self.manifests.clear();
         self.deletes.clear();
+        self.indexes.clear();
     }
 
     fn store(&self, kind: CacheKind) -> &Store {
@@ -121,6 +129,7 @@ impl IcebergCaches {
             CacheKind::PositionDeletes | CacheKind::DeletionVector | CacheKind::EqualityDeletes => {
                 &self.deletes
             }
+            CacheKind::DataFileIndex => &self.indexes,
         }
     }
 }

@@ -35,6 +35,7 @@ fn caches(limit: u64) -> IcebergCaches {
     IcebergCaches::new(CacheLimits {
         manifests: limit,
         deletes: limit,
+        indexes: limit,
     })
 }
 

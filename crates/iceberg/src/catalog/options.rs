@@ -86,7 +86,7 @@ impl CatalogOptions {
                 )
             })?;
             let key = match key.to_ascii_lowercase().as_str() {
-                known @ ("type" | "uri" | "warehouse") => known.to_string(),
+                known @ ("type" | "uri" | "warehouse" | "create") => known.to_string(),
                 _ => key,
             };
             if properties.insert(key.clone(), value).is_some() {
@@ -274,19 +274,19 @@ mod tests {
 
     fn parse(text: &str) -> Result<CatalogOptions> {
         CatalogOptions::parse_with(text, &|name| {
-            (name == "HOME_DIR").then(|| "/home/me".to_string())
+            (name == "DATA_DIR").then(|| "/data/lake".to_string())
         })
     }
 
     #[test]
     fn the_shells_form() {
         let options = parse(
-            "lake=type=sql,uri=sqlite:///${HOME_DIR}/c.db,warehouse=\"/w,1\",s3.region=eu,x=\"a\"\"b\"",
+            "lake=type=sql,uri=sqlite:///${DATA_DIR}/c.db,warehouse=\"/w,1\",s3.region=eu,x=\"a\"\"b\"",
         )
         .unwrap();
         assert_eq!(options.name, "lake");
         assert_eq!(options.kind, "sql");
-        assert_eq!(options.uri, "sqlite:////home/me/c.db");
+        assert_eq!(options.uri, "sqlite:////data/lake/c.db");
         assert_eq!(options.warehouse.as_deref(), Some("/w,1"));
         assert_eq!(options.properties["s3.region"], "eu");
         assert_eq!(options.properties["x"], "a\"b");

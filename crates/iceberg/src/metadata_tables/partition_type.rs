@@ -10,7 +10,8 @@ use arrow::datatypes::{DataType, Field, Fields};
 use datafusion::common::ScalarValue;
 use iceberg::arrow::type_to_arrow_type;
 use iceberg::spec::{
-    Literal, PartitionField, PartitionSpec, Schema, Struct, TableMetadata, Transform, Type,
+    Literal, PartitionField, PartitionSpec, PrimitiveLiteral, Schema, Struct, TableMetadata,
+    Transform, Type,
 };
 
 use super::rows::unbuildable;
@@ -66,7 +67,10 @@ impl PartitionType {
             let literal = at
                 .and_then(|at| tuple.fields().get(at))
                 .and_then(Option::as_ref);
-            values.push(scalar(literal, shown)?);
+            values.push(match field.transform {
+                Transform::Unknown => as_written(literal),
+                _ => scalar(literal, shown)?,
+            });
         }
         Ok(values)
     }
@@ -156,6 +160,21 @@ fn named(typed: &[(PartitionField, DataType)]) -> Fields {
     fields
         .map(|(name, (_, data_type))| Field::new(name, data_type.clone(), true))
         .collect()
+}
+
+/// The value of a transform that is not known, whose type nothing tells.
+fn as_written(literal: Option<&Literal>) -> ScalarValue {
+    use PrimitiveLiteral as L;
+    let Some(Literal::Primitive(value)) = literal else {
+        return ScalarValue::Utf8(None);
+    };
+    ScalarValue::Utf8(Some(match value {
+        L::String(text) => text.clone(),
+        L::Int(number) => number.to_string(),
+        L::Long(number) => number.to_string(),
+        L::Boolean(value) => value.to_string(),
+        other => format!("{other:?}"),
+    }))
 }
 
 fn scalar(literal: Option<&Literal>, field: &Field) -> Result<ScalarValue> {

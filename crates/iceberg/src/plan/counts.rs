@@ -104,7 +104,7 @@ impl Display for FileCounts {
 }
 
 /// ` (3 of one sort, 2 of another)`, nothing when there is none.
-fn write_reasons(f: &mut Formatter<'_>, reasons: &[(usize, &str)]) -> fmt::Result {
+pub(super) fn write_reasons(f: &mut Formatter<'_>, reasons: &[(usize, &str)]) -> fmt::Result {
     let some = reasons.iter().filter(|(count, _)| *count > 0);
     let some: Vec<_> = some
         .map(|(count, what)| format!("{count} {what}"))

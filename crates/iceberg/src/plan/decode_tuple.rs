@@ -22,7 +22,7 @@ pub(super) struct TupleReader {
 
 struct SpecField {
     name: String,
-    /// None when the column that it is made from is not known any more.
+    /// None when the column that it is made from is not known any more, or its transform is not.
     value_type: Option<PrimitiveType>,
 }
 
@@ -86,6 +86,10 @@ impl TupleReader {
 }
 
 fn value_type(field: &PartitionField, types: &ColumnTypes) -> Option<PrimitiveType> {
+    // What such a transform gives is as it is written.
+    if field.transform == Transform::Unknown {
+        return None;
+    }
     let source = types.get(&field.source_id)?;
     let result = field
         .transform

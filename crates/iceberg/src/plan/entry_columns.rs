@@ -145,6 +145,29 @@ impl EntryColumns {
         self.heads[entry as usize].tuple as usize
     }
 
+    /// Whether an entry's file is Parquet and not encrypted.
+    pub(crate) fn is_plain(&self, entry: u32) -> bool {
+        let format = self.heads[entry as usize].format;
+        format == DataFileFormat::Parquet && !self.keys.contains_key(&entry)
+    }
+
+    /// Where an entry's file is.
+    pub(crate) fn path(&self, entry: u32) -> Result<String> {
+        let path = self.bytes(self.heads[entry as usize].path);
+        String::from_utf8(path.unwrap_or_default().to_vec())
+            .map_err(|e| damaged("the path of a file is no text").with_source(e))
+    }
+
+    /// The bytes of an entry's file.
+    pub(crate) fn size(&self, entry: u32) -> u64 {
+        self.heads[entry as usize].size
+    }
+
+    /// The sequence number of the rows of an entry's file; 0 where the manifest does not say.
+    pub(crate) fn sequence(&self, entry: u32) -> i64 {
+        self.heads[entry as usize].sequence.unwrap_or(0)
+    }
+
     /// The number of rows of an entry's file.
     pub(crate) fn records(&self, entry: u32) -> u64 {
         self.heads[entry as usize].records
@@ -203,12 +226,9 @@ impl EntryColumns {
     }
 
     fn data_file(&self, index: u32, head: &Head, types: &ColumnTypes) -> Result<DataFile> {
-        let path = self.bytes(head.path).unwrap_or_default();
-        let path = String::from_utf8(path.to_vec())
-            .map_err(|e| damaged("the path of a file is no text").with_source(e))?;
         let mut file = DataFileBuilder::default();
         file.content(head.content)
-            .file_path(path)
+            .file_path(self.path(index)?)
             .file_format(head.format)
             .partition_spec_id(self.spec.spec_id())
             .partition(self.tuples[head.tuple as usize].clone())

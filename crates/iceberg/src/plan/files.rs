@@ -3,6 +3,7 @@
 
 //! From a snapshot to the data files that a read opens.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use datafusion::physical_expr::PhysicalExpr;
@@ -35,6 +36,8 @@ pub(crate) struct Read<'a> {
     pub(crate) limit: Option<usize>,
     /// Only files that were added after this sequence number.
     pub(crate) after: Option<i64>,
+    /// Only these files, by the locations in the metadata.
+    pub(crate) only: Option<&'a HashSet<String>>,
 }
 
 /// A data file to open.
@@ -116,6 +119,9 @@ pub(crate) async fn plan_files(read: &Read<'_>) -> Result<FilePlan> {
     let mut files = planned_files(table.metadata(), &data, &selection.files)?;
     if let Some(after) = read.after {
         files.retain(|file| file.sequence > after);
+    }
+    if let Some(only) = read.only {
+        files.retain(|file| only.contains(file.entry.file_path()));
     }
     let origin = (read.name, id);
     let index = DeleteIndex::try_new(origin, table.metadata(), read.columns, &deletes)?;

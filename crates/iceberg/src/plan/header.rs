@@ -2,14 +2,15 @@
 // Copyright the datafusion-feast authors
 
 //! Manifests and manifest lists that the core crate does not read as they are: their header lacks
-//! keys, names a partition field like another column, or lost a column of the partition spec. The
-//! table's metadata and the manifest list know what is missing.
+//! keys, names a partition field like another column, or lost a column of the partition spec; or has
+//! UUIDs and decimals in its partitions. The table's metadata and the manifest list know what is
+//! missing.
 
 use std::collections::BTreeMap;
 
 use iceberg::spec::{
     FormatVersion, Manifest, ManifestEntry, ManifestFile, ManifestList, ManifestMetadata,
-    ManifestStatus, PartitionSpec, TableMetadata,
+    ManifestStatus, PartitionField, PartitionSpec, TableMetadata,
 };
 use serde_json::{Value, json};
 
@@ -42,6 +43,14 @@ pub(crate) fn completed_manifest(
     };
     let schema = every_column(header.get(b"schema".as_slice()), metadata)?;
     header.insert(b"schema".to_vec(), written(&schema)?);
+    let spec_key = b"partition-spec".to_vec();
+    let own = header
+        .get(&spec_key)
+        .map(|own| serde_json::from_slice::<Vec<PartitionField>>(own));
+    if own.is_some_and(|own| own.is_err()) {
+        header.remove(&spec_key);
+    }
+    plain_bytes(&mut header)?;
     let mut add = |key: &str, value: Vec<u8>| {
         header.entry(key.as_bytes().to_vec()).or_insert(value);
     };
@@ -120,6 +129,36 @@ fn every_column(own: Option<&Vec<u8>>, metadata: &TableMetadata) -> Result<Value
     Ok(json!({"type": "struct", "schema-id": 0, "fields": columns}))
 }
 
+/// Takes the marks of UUIDs and decimals from the manifest's Avro schema, which the parser takes for
+/// texts and for numbers of other lengths. The table's schema says what the bytes are.
+fn plain_bytes(header: &mut Header) -> Result<()> {
+    let Some(own) = header.get_mut(b"avro.schema".as_slice()) else {
+        return Ok(());
+    };
+    let Ok(mut schema) = serde_json::from_slice::<Value>(own) else {
+        return Ok(());
+    };
+    unmark(&mut schema);
+    *own = written(&schema)?;
+    Ok(())
+}
+
+fn unmark(schema: &mut Value) {
+    match schema {
+        Value::Array(parts) => parts.iter_mut().for_each(unmark),
+        Value::Object(parts) => {
+            let of_bytes = parts
+                .get("type")
+                .is_some_and(|of| of == "fixed" || of == "bytes");
+            if of_bytes {
+                parts.remove("logicalType");
+            }
+            parts.values_mut().for_each(unmark);
+        }
+        _ => {}
+    }
+}
+
 /// Since version 2 the Avro schemas have sequence numbers.
 fn has_sequence_numbers(header: &Header) -> bool {
     const NAME: &[u8] = b"\"sequence_number\"";
@@ -145,4 +184,34 @@ fn inherited(entry: &ManifestEntry, file: &ManifestFile) -> ManifestEntry {
             .get_or_insert(file.sequence_number);
     }
     entry
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_lose_their_marks_and_numbers_keep_theirs() {
+        let schema = json!({"type": "record", "name": "r", "fields": [
+            {"name": "u", "type": ["null", {"type": "fixed", "size": 16, "name": "f", "logicalType": "uuid"}]},
+            {"name": "d", "type": {"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2}},
+            {"name": "t", "type": {"type": "long", "logicalType": "timestamp-micros"}},
+            {"name": "m", "type": {"type": "array", "items": "f", "logicalType": "map"}},
+        ]});
+        let key = b"avro.schema".to_vec();
+        let mut header = Header::from([(key.clone(), written(&schema).unwrap())]);
+        plain_bytes(&mut header).unwrap();
+        let plain: Value = serde_json::from_slice(&header[&key]).unwrap();
+        let mut wanted = schema;
+        let fields = wanted["fields"].as_array_mut().unwrap();
+        fields[0]["type"][1]
+            .as_object_mut()
+            .unwrap()
+            .remove("logicalType");
+        fields[1]["type"]
+            .as_object_mut()
+            .unwrap()
+            .remove("logicalType");
+        assert_eq!(plain, wanted);
+    }
 }

@@ -24,6 +24,8 @@ mod header;
 mod lists;
 mod manifests;
 mod partitions;
+mod point_keys;
+mod points;
 mod prunable;
 mod reach;
 mod refused;
@@ -38,6 +40,9 @@ pub(crate) use distinct::{add_distinct_counts, distinct_counts};
 pub(crate) use files::{FilePlan, PlannedFile, Read, plan_files};
 pub(crate) use header::completed_manifest;
 pub(crate) use manifests::{load_list, without_panic};
+pub(crate) use point_keys::{PointColumn, PointKeys, Ranges};
+pub use points::PointCounts;
+pub(crate) use points::{PointFile, plan_points};
 pub(crate) use prunable::decided;
 pub(crate) use statistics::{file_statistics, table_statistics};
 

@@ -32,7 +32,8 @@ pub(super) fn refuse_files(name: &str, snapshot_id: i64, files: &[PlannedFile]) 
     Ok(())
 }
 
-fn refuse(name: &str, snapshot_id: i64, entry: &ManifestEntry) -> Result<()> {
+/// Refuses a file that is not plain Parquet.
+pub(super) fn refuse(name: &str, snapshot_id: i64, entry: &ManifestEntry) -> Result<()> {
     let path = entry.file_path();
     if entry.data_file().key_metadata().is_some() {
         return Err(encrypted(name, snapshot_id, path));

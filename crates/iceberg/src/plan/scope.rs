@@ -34,11 +34,17 @@ impl PartitionKey {
     }
 }
 
-/// The value in the widest type that its type is promoted to.
+/// The value in the widest type that its type is promoted to. Floats become their bits: `-0.0` and
+/// `0.0` are two partitions, all NaN are one.
 fn wide(value: &Literal) -> Literal {
+    let bits = |v: f64| {
+        let one = if v.is_nan() { f64::NAN } else { v };
+        Literal::long(one.to_bits().cast_signed())
+    };
     match value {
         Literal::Primitive(PrimitiveLiteral::Int(v)) => Literal::long(i64::from(*v)),
-        Literal::Primitive(PrimitiveLiteral::Float(v)) => Literal::double(f64::from(v.0)),
+        Literal::Primitive(PrimitiveLiteral::Float(v)) => bits(f64::from(v.0)),
+        Literal::Primitive(PrimitiveLiteral::Double(v)) => bits(v.0),
         other => other.clone(),
     }
 }

@@ -75,7 +75,8 @@ pub(crate) fn select_files(
     Ok(selection)
 }
 
-fn refuse_deletes(loaded: &LoadedManifest) -> Result<()> {
+/// Refuses a manifest of data files that has delete files.
+pub(super) fn refuse_deletes(loaded: &LoadedManifest) -> Result<()> {
     let Some(entry) = loaded.manifest.first_of_other_content() else {
         return Ok(());
     };

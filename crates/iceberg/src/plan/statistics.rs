@@ -110,15 +110,20 @@ pub(crate) fn table_statistics(
     }
 }
 
-/// The estimate of a join counts the values of a range of integers in 64 bits.
+/// Estimates of filters and joins count the values of a range of numbers in 64 bits, also of the
+/// range that the scans of a union have together: bounds far from zero are left out.
 fn countable(
     min: Option<ScalarValue>,
     max: Option<ScalarValue>,
 ) -> (Option<ScalarValue>, Option<ScalarValue>) {
-    let distance = max.as_ref().zip(min.as_ref());
-    match distance.and_then(|(max, min)| max.distance(min)) {
-        Some(usize::MAX) => (None, None),
-        _ => (min, max),
+    let far = |bound: &ScalarValue| {
+        let zero = ScalarValue::new_zero(&bound.data_type()).ok();
+        let distance = zero.and_then(|zero| bound.distance(&zero));
+        distance.is_some_and(|distance| distance > usize::MAX / 4)
+    };
+    match min.iter().chain(&max).any(far) {
+        true => (None, None),
+        false => (min, max),
     }
 }
 

@@ -12,9 +12,11 @@ use datafusion::catalog::{CatalogProvider, SchemaProvider};
 use datafusion::error::Result as DataFusionResult;
 use iceberg::{Catalog, NamespaceIdent};
 
+use super::known::{KnownTables, Staleness};
 use super::names;
 use super::pins::StatementPins;
 use super::schema::IcebergSchemaProvider;
+use super::table::IcebergTableProvider;
 use crate::cache::IcebergCaches;
 use crate::catalog::{CatalogOptions, SqlCatalog, open};
 use crate::error::{Error, ErrorKind, Result};
@@ -35,6 +37,8 @@ pub struct IcebergCatalogProvider {
     pins: Option<Arc<StatementPins>>,
     caches: Arc<IcebergCaches>,
     staging: Option<SqlCatalog>,
+    known: Arc<KnownTables>,
+    staleness: Option<Staleness>,
 }
 
 impl IcebergCatalogProvider {
@@ -46,6 +50,8 @@ impl IcebergCatalogProvider {
             pins: None,
             caches: Arc::default(),
             staging: None,
+            known: Arc::default(),
+            staleness: None,
         }
     }
 
@@ -67,7 +73,7 @@ impl IcebergCatalogProvider {
         WriteCatalog {
             catalog: Arc::clone(&self.catalog),
             staging: self.staging.clone(),
-            summary: Arc::default(),
+            note: Arc::default(),
         }
     }
 
@@ -76,6 +82,16 @@ impl IcebergCatalogProvider {
     pub fn unpinned(&self) -> Self {
         Self {
             pins: None,
+            ..self.clone()
+        }
+    }
+
+    /// The same catalog for reads that may go on for a while when it does not answer: its tables are
+    /// then those that it gave last to such reads, of whichever copy of this provider.
+    #[must_use]
+    pub fn with_staleness(&self, staleness: Staleness) -> Self {
+        Self {
+            staleness: Some(staleness),
             ..self.clone()
         }
     }
@@ -111,6 +127,29 @@ impl IcebergCatalogProvider {
     /// The Iceberg catalog.
     pub fn catalog(&self) -> &Arc<dyn Catalog> {
         &self.catalog
+    }
+
+    /// The table of this very name in a namespace, whose levels are separated by dots; None if
+    /// there is none. The catalog is asked for nothing but the table: one request.
+    pub async fn table(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> DataFusionResult<Option<IcebergTableProvider>> {
+        let namespace = NamespaceIdent::from_strs(namespace.split('.')).map_err(Error::from)?;
+        self.in_namespace(namespace).named(name).await
+    }
+
+    fn in_namespace(&self, namespace: NamespaceIdent) -> IcebergSchemaProvider {
+        let schema = IcebergSchemaProvider::new(
+            Arc::clone(&self.catalog),
+            Arc::clone(&self.name),
+            namespace,
+            self.pins.clone(),
+            Arc::clone(&self.caches),
+        );
+        let known = self.staleness.map(|it| (Arc::clone(&self.known), it));
+        schema.with_staging(self.staging.clone()).with_known(known)
     }
 
     /// The catalog's name.
@@ -153,18 +192,15 @@ impl CatalogProvider for IcebergCatalogProvider {
     /// The namespace, if it exists. If the catalog cannot be asked it is taken to exist, so that
     /// the next call, for a table, says why.
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
-        let namespace = match names::wait_for(names::namespace(self.catalog.as_ref(), name)) {
-            Ok(found) => found?,
-            Err(_) => NamespaceIdent::from_strs(name.split('.')).ok()?,
+        let known = self.staleness.and_then(|_| self.known.namespace(name));
+        let namespace = match known {
+            Some(known) => known,
+            None => match names::wait_for(names::namespace(self.catalog.as_ref(), name)) {
+                Ok(found) => found?,
+                Err(_) => NamespaceIdent::from_strs(name.split('.')).ok()?,
+            },
         };
-        let schema = IcebergSchemaProvider::new(
-            Arc::clone(&self.catalog),
-            Arc::clone(&self.name),
-            namespace,
-            self.pins.clone(),
-            Arc::clone(&self.caches),
-        );
-        Some(Arc::new(schema.with_staging(self.staging.clone())))
+        Some(Arc::new(self.in_namespace(namespace)))
     }
 
     /// Makes the namespace; what `_schema` is does not matter.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use iceberg::io::FileIO;
-use iceberg::spec::{FormatVersion, MAIN_BRANCH, SnapshotReference, TableMetadata};
+use iceberg::spec::{FormatVersion, MAIN_BRANCH, SnapshotReference, TableMetadata, Transform};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -120,6 +120,36 @@ fn mend(metadata: &mut Value) {
         metadata.remove("partition-statistics");
     }
     forget_old_schemas(metadata);
+    rename_transforms(metadata);
+}
+
+/// Calls transforms that are not known what the specification calls them: nothing is told of their
+/// values, and tables that have them are read without them.
+fn rename_transforms(metadata: &mut Value) {
+    for list in ["partition-specs", "sort-orders"] {
+        let lists = metadata.get_mut(list).and_then(Value::as_array_mut);
+        for one in lists.into_iter().flatten() {
+            rename_transforms_of(one.get_mut("fields"));
+        }
+    }
+    rename_transforms_of(metadata.get_mut("partition-spec"));
+}
+
+fn rename_transforms_of(fields: Option<&mut Value>) {
+    for field in fields.and_then(Value::as_array_mut).into_iter().flatten() {
+        let known = |name: &str| name.parse::<Transform>().is_ok();
+        if !field["transform"].as_str().is_none_or(known) {
+            field["transform"] = json!("unknown");
+        }
+        // Of several columns.
+        let first = field["source-ids"][0].clone();
+        if let Some(field) = field.as_object_mut()
+            && !field.contains_key("source-id")
+        {
+            field.insert("source-id".to_string(), first);
+            field.insert("transform".to_string(), json!("unknown"));
+        }
+    }
 }
 
 fn mend_snapshot(snapshot: &mut Map<String, Value>) {

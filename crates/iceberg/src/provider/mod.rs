@@ -5,6 +5,8 @@
 
 mod broken;
 mod catalog;
+mod changes;
+mod known;
 mod metadata_file;
 mod metadata_name;
 mod names;
@@ -20,6 +22,8 @@ pub(crate) mod tests;
 
 pub use broken::BrokenTable;
 pub use catalog::IcebergCatalogProvider;
+pub use changes::TableChanges;
+pub use known::Staleness;
 pub(crate) use metadata_file::{
     inline_manifests, parse_metadata, read_metadata, read_whole_metadata,
 };

@@ -15,6 +15,7 @@ use iceberg::table::Table;
 use iceberg::{Catalog, NamespaceIdent, TableIdent};
 
 use super::broken::BrokenTable;
+use super::known::{KnownTables, Staleness};
 use super::metadata_name::{Meaning, Suffixed, suffixed, unknown};
 use super::names;
 use super::pins::StatementPins;
@@ -37,6 +38,8 @@ pub struct IcebergSchemaProvider {
     pins: Option<Arc<StatementPins>>,
     caches: Arc<IcebergCaches>,
     staging: Option<SqlCatalog>,
+    /// The tables to read while the catalog does not answer.
+    known: Option<(Arc<KnownTables>, Staleness)>,
 }
 
 impl IcebergSchemaProvider {
@@ -54,12 +57,18 @@ impl IcebergSchemaProvider {
             pins,
             caches,
             staging: None,
+            known: None,
         }
     }
 
     /// The same; `staging` is the catalog, if it can make a table with what is in it.
     pub(super) fn with_staging(self, staging: Option<SqlCatalog>) -> Self {
         Self { staging, ..self }
+    }
+
+    /// The same for reads that may go on while the catalog does not answer.
+    pub(super) fn with_known(self, known: Option<(Arc<KnownTables>, Staleness)>) -> Self {
+        Self { known, ..self }
     }
 
     /// The namespace.
@@ -69,7 +78,13 @@ impl IcebergSchemaProvider {
 
     /// The table at the statement's version, or at the current one.
     async fn load(&self, ident: &TableIdent) -> Result<Table> {
-        let load = || async { Ok(self.catalog.load_table(ident).await?) };
+        let ask = || async { Ok(self.catalog.load_table(ident).await?) };
+        let load = || async {
+            match &self.known {
+                Some((known, staleness)) => known.table(ident, staleness, ask()).await,
+                None => ask().await,
+            }
+        };
         match &self.pins {
             Some(pins) => {
                 pins.table(&self.catalog, &self.catalog_name, ident, load)
@@ -101,7 +116,7 @@ impl IcebergSchemaProvider {
     }
 
     /// The table of this very name; None if there is none.
-    async fn named(&self, name: &str) -> DataFusionResult<Option<IcebergTableProvider>> {
+    pub(super) async fn named(&self, name: &str) -> DataFusionResult<Option<IcebergTableProvider>> {
         let ident = TableIdent::new(self.namespace.clone(), name.to_string());
         match self.load(&ident).await {
             Ok(table) => {
@@ -111,7 +126,7 @@ impl IcebergSchemaProvider {
                 let catalog = WriteCatalog {
                     catalog: Arc::clone(&self.catalog),
                     staging: self.staging.clone(),
-                    summary: Arc::default(),
+                    note: Arc::default(),
                 };
                 provided
                     .map(|table| Some(table.with_catalog(catalog)))

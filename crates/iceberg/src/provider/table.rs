@@ -4,9 +4,10 @@
 //! An Iceberg table, at one snapshot, as a DataFusion table.
 
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
@@ -24,11 +25,11 @@ use iceberg::table::Table;
 
 use super::select::{Selected, SnapshotSelector, select};
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{FilePlan, Read, plan_files};
-use crate::scan::{PATH_COLUMN, ScanRequest, ScanSummary, build_scan, with_path};
+use crate::plan::{FilePlan, PointKeys, Read, plan_files, plan_points};
+use crate::scan::{PATH_COLUMN, PointPlan, ScanRequest, ScanSummary, build_scan, with_path};
 use crate::schema::{FieldIdAdapterFactory, TableColumns};
 use crate::storage::TableStorage;
-use crate::write::{InsertInto, Writable, WriteCatalog};
+use crate::write::{CommitCheck, InsertInto, Writable, WriteCatalog};
 
 /// A DataFusion table over one snapshot of an Iceberg table.
 #[derive(Debug, Clone)]
@@ -41,6 +42,7 @@ pub struct IcebergTableProvider {
     adapter: Arc<FieldIdAdapterFactory>,
     path_column: bool,
     after: Option<i64>,
+    only: Option<Arc<HashSet<String>>>,
     writable: Writable,
 }
 
@@ -80,6 +82,7 @@ impl IcebergTableProvider {
             adapter,
             path_column: false,
             after: None,
+            only: None,
             writable: Writable::default(),
         })
     }
@@ -125,6 +128,33 @@ impl IcebergTableProvider {
         said
     }
 
+    /// The same table as the target of a write whose commit has to pass a check.
+    #[must_use]
+    pub fn with_commit_check(&self, check: CommitCheck) -> Self {
+        let mut checked = self.clone();
+        checked.writable = self.writable.with_check(check);
+        checked
+    }
+
+    /// The rows of another snapshot, with the columns of this one.
+    pub(super) fn at_snapshot(&self, snapshot: &SnapshotRef) -> Self {
+        Self {
+            snapshot: Some(Arc::clone(snapshot)),
+            after: None,
+            only: None,
+            writable: Writable::default(),
+            ..self.clone()
+        }
+    }
+
+    /// Those of them that are in these files.
+    pub(super) fn files_of(&self, snapshot: &SnapshotRef, only: HashSet<String>) -> Self {
+        Self {
+            only: Some(Arc::new(only)),
+            ..self.at_snapshot(snapshot)
+        }
+    }
+
     /// The rows that were appended after a snapshot. None when the rows of that snapshot and those
     /// appended since are not what is read: the snapshot is no ancestor, or is expired, or something
     /// since did more than append.
@@ -158,12 +188,20 @@ impl IcebergTableProvider {
             .collect())
     }
 
-    async fn plan(
+    pub(super) async fn plan(
         &self,
         predicate: Option<&Arc<dyn PhysicalExpr>>,
         limit: Option<usize>,
     ) -> Result<FilePlan> {
-        plan_files(&Read {
+        plan_files(&self.read(predicate, limit)).await
+    }
+
+    fn read<'a>(
+        &'a self,
+        predicate: Option<&'a Arc<dyn PhysicalExpr>>,
+        limit: Option<usize>,
+    ) -> Read<'a> {
+        Read {
             table: &self.table,
             storage: &self.storage,
             name: &self.name,
@@ -172,8 +210,34 @@ impl IcebergTableProvider {
             predicate,
             limit,
             after: self.after,
-        })
-        .await
+            only: self.only.as_deref(),
+        }
+    }
+
+    /// Where the rows of some keys may be: a row of `keys` is a key, its columns are called as the
+    /// table's. A key with a NULL has no rows. None where only a scan tells which rows are left:
+    /// delete files may have deleted some, or not all files of the snapshot are read.
+    ///
+    /// Metadata that the session knows is not read again; rows are read by [`PointPlan::read`].
+    ///
+    /// # Errors
+    ///
+    /// A column that the table does not have or that does not fit; those of reading metadata.
+    pub async fn point_plan(&self, keys: &RecordBatch) -> DataFusionResult<Option<PointPlan>> {
+        if keys.num_columns() == 0 || self.after.is_some() || self.only.is_some() {
+            return Ok(None);
+        }
+        let keys = PointKeys::try_new(&self.name, &self.columns, keys)?;
+        let found = plan_points(&self.read(None, None), &keys).await?;
+        Ok(found.map(|(files, counts)| PointPlan {
+            name: Arc::clone(&self.name),
+            storage: Arc::clone(&self.storage),
+            columns: Arc::clone(&self.columns),
+            adapter: Arc::clone(&self.adapter),
+            keys,
+            files,
+            counts,
+        }))
     }
 
     /// The snapshot that is read.

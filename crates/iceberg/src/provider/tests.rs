@@ -17,12 +17,13 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::append::{append, create_table};
-use crate::catalog::SqlCatalog;
+use crate::catalog::{CatalogOptions, SqlCatalog};
 
 mod copies;
 mod metadata;
 mod moved;
 pub(crate) mod opened;
+mod outages;
 
 async fn catalog(dir: &Path) -> SqlCatalog {
     let warehouse = dir.join("wh").display().to_string();
@@ -134,6 +135,12 @@ async fn a_broken_table_breaks_only_itself() {
         .await
         .unwrap();
     std::fs::write(bad.metadata_location().unwrap(), "{ not json").unwrap();
+    // One that has not read the file before.
+    let file = dir.path().join("c.db").display().to_string();
+    let pairs = [("type", "sql"), ("uri", file.as_str())];
+    let pairs = pairs.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let options = CatalogOptions::from_pairs("lake", pairs).unwrap();
+    let catalog = SqlCatalog::open(&options).await.unwrap();
     let context = session(&catalog);
     let tables = "SELECT count(*) FROM information_schema.tables WHERE table_catalog = 'lake' \
                   AND table_schema = 'shop'";

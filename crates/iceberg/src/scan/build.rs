@@ -156,11 +156,12 @@ fn wanted_columns(request: &ScanRequest<'_>) -> Vec<bool> {
 
 /// Data files never change, so their time is a constant. The footer cache knows files by path
 /// alone; the time tells the same path in two stores apart.
-fn immutable_since(store: &str) -> DateTime<Utc> {
+pub(super) fn immutable_since(store: &str) -> DateTime<Utc> {
     let mut hasher = DefaultHasher::new();
     store.hash(&mut hasher);
-    let seconds = i64::from(hasher.finish() as u32);
-    DateTime::from_timestamp(seconds, 0).unwrap_or_default()
+    let hash = hasher.finish();
+    let (seconds, nanos) = (i64::from(hash as u32), (hash >> 32) as u32 % 1_000_000_000);
+    DateTime::from_timestamp(seconds, nanos).unwrap_or_default()
 }
 
 fn parquet_options(session: &dyn Session) -> TableParquetOptions {

@@ -239,17 +239,59 @@ mod tests {
     use object_store::memory::InMemory;
     use object_store::throttle::{ThrottleConfig, ThrottledStore};
     use parquet::arrow::ArrowWriter;
+    use parquet::file::statistics::Statistics;
 
     use super::*;
+    use crate::scan::build::immutable_since;
 
-    #[tokio::test]
-    async fn readers_of_one_file_read_its_footer_once() {
-        let ids: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
+    /// A file of these numbers, and their schema.
+    fn file(ids: Vec<i64>) -> (Vec<u8>, Schema) {
+        let ids: ArrayRef = Arc::new(Int64Array::from(ids));
         let batch = RecordBatch::try_from_iter([("id", ids)]).unwrap();
         let mut bytes = Vec::new();
         let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
         writer.write(&batch).unwrap();
         writer.close().unwrap();
+        (bytes, batch.schema().as_ref().clone())
+    }
+
+    /// The least number that the footer of a file in a store knows.
+    async fn least(store: &str, bytes: &[u8], footers: &Arc<dyn FileMetadataCache>) -> i64 {
+        let (_, schema) = file(vec![0]);
+        let memory = InMemory::new();
+        memory
+            .put(&Path::from("f"), bytes.to_vec().into())
+            .await
+            .unwrap();
+        let factory = DataFileReaderFactory::new(Arc::new(memory), Arc::clone(footers), &schema);
+        let mut read = PartitionedFile::new("f", bytes.len() as u64);
+        read.object_meta.last_modified = immutable_since(store);
+        let metrics = ExecutionPlanMetricsSet::new();
+        let mut reader = factory.create_reader(0, read, None, &metrics).unwrap();
+        let footer = reader.get_metadata(None).await.unwrap();
+        match footer.row_group(0).column(0).statistics() {
+            Some(Statistics::Int64(known)) => *known.min_opt().unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Files of one name and size in two stores, as of a table and its copy.
+    #[tokio::test]
+    async fn the_footers_of_two_stores_are_kept_apart() {
+        let footers = RuntimeEnv::default()
+            .cache_manager
+            .get_file_metadata_cache();
+        let ((first, _), (second, _)) = (file(vec![1, 2]), file(vec![3, 4]));
+        assert_eq!(first.len(), second.len());
+        assert_eq!(least("iceberg-1://", &first, &footers).await, 1);
+        assert_eq!(least("iceberg-2://", &second, &footers).await, 3);
+        // From the cache, since files never change.
+        assert_eq!(least("iceberg-2://", &first, &footers).await, 3);
+    }
+
+    #[tokio::test]
+    async fn readers_of_one_file_read_its_footer_once() {
+        let (bytes, schema) = file(vec![1, 2]);
         let size = bytes.len() as u64;
         // Every read takes a while, so that all readers are in theirs at the same time.
         let config = ThrottleConfig {
@@ -261,7 +303,6 @@ mod tests {
         let footers = RuntimeEnv::default()
             .cache_manager
             .get_file_metadata_cache();
-        let schema = batch.schema();
         let factory = DataFileReaderFactory::new(Arc::new(store), footers, &schema);
         let metrics = ExecutionPlanMetricsSet::new();
         let open = |partition| {

@@ -11,7 +11,8 @@ use iceberg::spec::{Datum, PrimitiveLiteral, PrimitiveType};
 const DAY: i64 = 86_400_000_000;
 
 /// `value` as a scalar of `data_type`, widened where the spec lets a type widen (int to long,
-/// float to double, date to timestamp). None when the value is not one of that type.
+/// float to double, date to timestamp), and narrowed again where an older snapshot is read. None
+/// when the value is not one of that type.
 pub(crate) fn literal_scalar(
     value: &PrimitiveLiteral,
     data_type: &DataType,
@@ -30,6 +31,7 @@ pub(crate) fn literal_scalar(
             let nanos = i64::from(*v).checked_mul(DAY * 1_000)?;
             ScalarValue::TimestampNanosecond(Some(nanos), zone.clone())
         }
+        (L::Long(v), DataType::Int32) => ScalarValue::Int32(Some(i32::try_from(*v).ok()?)),
         (L::Long(v), DataType::Int64) => ScalarValue::Int64(Some(*v)),
         (L::Long(v), DataType::Time64(TimeUnit::Microsecond)) => {
             ScalarValue::Time64Microsecond(Some(*v))
@@ -42,6 +44,7 @@ pub(crate) fn literal_scalar(
         }
         (L::Float(v), DataType::Float32) => ScalarValue::Float32(Some(v.into_inner())),
         (L::Float(v), DataType::Float64) => ScalarValue::Float64(Some(f64::from(v.into_inner()))),
+        (L::Double(v), DataType::Float32) => ScalarValue::Float32(Some(narrow(v.into_inner())?)),
         (L::Double(v), DataType::Float64) => ScalarValue::Float64(Some(v.into_inner())),
         (L::String(v), DataType::Utf8) => ScalarValue::Utf8(Some(v.clone())),
         (L::Binary(v), DataType::LargeBinary) => ScalarValue::LargeBinary(Some(v.clone())),
@@ -56,6 +59,13 @@ pub(crate) fn literal_scalar(
         }
         _ => return None,
     })
+}
+
+/// The number as the `f32` that it was.
+fn narrow(value: f64) -> Option<f32> {
+    #[expect(clippy::cast_possible_truncation, reason = "compared below")]
+    let narrow = value as f32;
+    (value.is_nan() || f64::from(narrow) == value).then_some(narrow)
 }
 
 /// A column bound from a manifest as a scalar of `data_type`. None when it was written for a type

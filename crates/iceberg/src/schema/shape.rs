@@ -253,7 +253,8 @@ pub(crate) fn absent(column: &Field, defaults: &HashMap<i32, ScalarValue>) -> Re
 }
 
 /// Whether a stored type holds values of the column's type: Iceberg's promotions, and other
-/// writings of the same value (unannotated strings, other units of time, narrow integers).
+/// writings of the same value (unannotated strings, bytes that are marked as text, other units of
+/// time, narrow integers).
 pub(crate) fn reads_as(from: &DataType, to: &DataType) -> bool {
     use DataType::*;
     match (from, to) {
@@ -263,6 +264,7 @@ pub(crate) fn reads_as(from: &DataType, to: &DataType) -> bool {
         (Decimal32(_, a) | Decimal64(_, a) | Decimal128(_, a), Decimal128(_, b)) => a == b,
         (Binary | LargeBinary | BinaryView | LargeUtf8 | Utf8View, Utf8) => true,
         (Binary | BinaryView | FixedSizeBinary(_), LargeBinary) => true,
+        (Utf8 | LargeUtf8 | Utf8View, LargeBinary) => true,
         (Binary | LargeBinary, FixedSizeBinary(_)) => true,
         (Timestamp(_, _) | Date32, Timestamp(_, _)) => true,
         (Time32(_) | Time64(_), Time64(_)) => true,

@@ -32,7 +32,7 @@ pub(crate) fn check_defaults(metadata: &[u8]) -> Result<()> {
         return Ok(());
     }
     let message = format!(
-        "the table has columns with initial defaults that cannot be read: {}; drop them, or write          the table anew",
+        "the table has columns with initial defaults that cannot be read: {}; drop them, or write the table anew",
         unread.join(", ")
     );
     Err(Error::new(ErrorKind::Unsupported, message))

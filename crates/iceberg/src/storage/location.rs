@@ -198,14 +198,14 @@ mod tests {
     #[test]
     fn local_spellings_are_one_file() {
         for location in [
-            "/tmp/x/y",
-            "file:/tmp/x/y",
-            "file:///tmp/x/y",
-            "file://localhost/tmp/x/y",
-            "/tmp//x/./y",
+            "/data/x/y",
+            "file:/data/x/y",
+            "file:///data/x/y",
+            "file://localhost/data/x/y",
+            "/data//x/./y",
         ] {
             assert_eq!(parse(location).unwrap().0, StoreKey::Local, "{location}");
-            assert_eq!(key(location), "tmp/x/y", "{location}");
+            assert_eq!(key(location), "data/x/y", "{location}");
         }
     }
 

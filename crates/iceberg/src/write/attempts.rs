@@ -11,6 +11,7 @@ use iceberg::io::FileIO;
 use iceberg::table::Table;
 use iceberg::{Catalog, Runtime, TableCommit, TableIdent};
 
+use super::commit_note::CommitCheck;
 use super::ledger::Ledger;
 use super::recorded::recorded;
 use crate::catalog::CommitTable;
@@ -19,6 +20,7 @@ use crate::catalog::CommitTable;
 #[derive(Debug)]
 pub(super) struct Attempts<'c> {
     catalog: &'c dyn Catalog,
+    check: Option<&'c CommitCheck>,
     file_io: FileIO,
     /// The manifests of the last attempt.
     manifests: Arc<Ledger>,
@@ -26,9 +28,14 @@ pub(super) struct Attempts<'c> {
 }
 
 impl<'c> Attempts<'c> {
-    pub(super) fn new(catalog: &'c dyn Catalog, file_io: FileIO) -> Self {
+    pub(super) fn new(
+        catalog: &'c dyn Catalog,
+        check: Option<&'c CommitCheck>,
+        file_io: FileIO,
+    ) -> Self {
         Self {
             catalog,
+            check,
             file_io,
             manifests: Arc::default(),
             sent: AtomicBool::new(false),
@@ -66,7 +73,11 @@ impl CommitTable for Attempts<'_> {
     async fn load(&self, table: &TableIdent) -> iceberg::Result<Table> {
         self.manifests.delete_all(&self.file_io).await;
         self.sent.store(false, Ordering::SeqCst);
-        self.recorded(&self.catalog.load_table(table).await?)
+        let found = self.catalog.load_table(table).await?;
+        if let Some(check) = self.check {
+            check.look_at(found.metadata())?;
+        }
+        self.recorded(&found)
     }
 
     async fn commit(&self, commit: TableCommit) -> iceberg::Result<Table> {

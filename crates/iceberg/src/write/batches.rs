@@ -3,7 +3,6 @@
 
 //! Appending rows that are in memory.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -15,6 +14,7 @@ use iceberg::table::Table;
 
 use super::arrange::arrange;
 use super::commit::Commit;
+use super::commit_note::CommitNote;
 use super::files::{Stop, write_files};
 use super::layout::Layout;
 use super::ledger::Ledger;
@@ -53,7 +53,7 @@ pub(crate) async fn append_batches(
         catalog,
         witness: catalog,
         settles: false,
-        summary: &BTreeMap::new(),
+        note: &CommitNote::default(),
     };
     commit.append(table, files, &ledger).await
 }

@@ -3,7 +3,7 @@
 
 //! Making data files part of a table, and deleting them when that certainly failed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt;
@@ -13,6 +13,7 @@ use iceberg::table::Table;
 use iceberg::transaction::{ApplyTransactionAction, Transaction};
 
 use super::attempts::Attempts;
+use super::commit_note::CommitNote;
 use super::ledger::Ledger;
 use crate::catalog::OneTableCatalog;
 use crate::error::{Error, ErrorKind, Result};
@@ -25,8 +26,8 @@ pub(super) struct Commit<'c> {
     pub(super) witness: &'c dyn Catalog,
     /// What the witness has not, will not come: no request is on its way.
     pub(super) settles: bool,
-    /// What the summary of the snapshot says besides the counts.
-    pub(super) summary: &'c BTreeMap<String, String>,
+    /// What is known of it.
+    pub(super) note: &'c CommitNote,
 }
 
 impl Commit<'_> {
@@ -39,10 +40,11 @@ impl Commit<'_> {
         files: Vec<DataFile>,
         ledger: &Ledger,
     ) -> Result<i64> {
-        let attempts = Attempts::new(self.catalog, table.file_io().clone());
+        let check = self.note.check.as_ref();
+        let attempts = Attempts::new(self.catalog, check, table.file_io().clone());
         // A panic must not keep the files from being deleted.
         let transacted =
-            AssertUnwindSafe(transact(&attempts, table, files, self.summary)).catch_unwind();
+            AssertUnwindSafe(transact(&attempts, table, files, self.note)).catch_unwind();
         let error = match transacted.await {
             Ok(Ok(id)) => return Ok(id),
             Ok(Err(error)) => error,
@@ -124,14 +126,15 @@ async fn transact(
     attempts: &Attempts<'_>,
     table: &Table,
     files: Vec<DataFile>,
-    summary: &BTreeMap<String, String>,
+    note: &CommitNote,
 ) -> Result<i64> {
     let engine = [
         ("engine-name", "feast-iceberg"),
         ("engine-version", env!("CARGO_PKG_VERSION")),
     ];
     let engine = engine.map(|(key, value)| (key.to_string(), value.to_string()));
-    let given = summary
+    let given = note
+        .summary
         .iter()
         .map(|(key, value)| (key.clone(), value.clone()));
     let transaction = Transaction::new(&attempts.recorded(table)?);

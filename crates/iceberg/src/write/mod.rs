@@ -16,6 +16,7 @@ mod batches;
 mod bounds;
 mod check;
 mod commit;
+mod commit_note;
 mod data_file;
 mod exact;
 mod exact_function;
@@ -47,6 +48,7 @@ mod writable;
 
 pub(crate) use batches::append_batches;
 pub use check::CheckIcebergInsert;
+pub use commit_note::CommitCheck;
 pub use exec::IcebergInsertExec;
 pub use new_table::{NewIcebergTable, TableDefinition};
 pub(crate) use plan::InsertInto;

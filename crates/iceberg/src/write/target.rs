@@ -3,7 +3,6 @@
 
 //! What a write ends in: more rows in a table, or a new table.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use iceberg::spec::DataFile;
@@ -11,6 +10,7 @@ use iceberg::table::Table;
 use iceberg::{Catalog, NamespaceIdent, TableIdent};
 
 use super::commit::Commit;
+use super::commit_note::CommitNote;
 use super::ledger::Ledger;
 use super::table_shape::TableShape;
 use crate::catalog::OneTableCatalog;
@@ -23,9 +23,8 @@ pub(crate) struct WriteCatalog {
     pub(crate) catalog: Arc<dyn Catalog>,
     /// The same, if it can make a table together with its first snapshot.
     pub(crate) staging: Option<SqlCatalog>,
-    /// What the summary of the snapshot says besides the counts. With it, a write without rows makes
-    /// a snapshot, too.
-    pub(crate) summary: Arc<BTreeMap<String, String>>,
+    /// What is known of the commit.
+    pub(crate) note: Arc<CommitNote>,
 }
 
 /// What the rows of a write become.
@@ -129,7 +128,7 @@ impl Begun {
     pub(super) async fn commit(&self, files: Vec<DataFile>, ledger: &Ledger) -> Result<()> {
         let committed = match self {
             Self::Existing(catalog, _) | Self::Created(catalog, _)
-                if files.is_empty() && catalog.summary.is_empty() =>
+                if files.is_empty() && catalog.note.summary.is_empty() =>
             {
                 Ok(())
             }
@@ -139,7 +138,7 @@ impl Begun {
                     catalog: catalog.catalog.as_ref(),
                     witness: catalog.catalog.as_ref(),
                     settles: catalog.staging.is_some(),
-                    summary: &catalog.summary,
+                    note: &catalog.note,
                 };
                 commit.append(table, files, ledger).await.map(drop)
             }
@@ -148,7 +147,7 @@ impl Begun {
                     catalog: &OneTableCatalog(staged),
                     witness: staged.catalog(),
                     settles: true,
-                    summary: &BTreeMap::new(),
+                    note: &CommitNote::default(),
                 };
                 commit.append(staged.table(), files, ledger).await.map(drop)
             }

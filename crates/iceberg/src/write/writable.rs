@@ -10,6 +10,7 @@ use arrow::datatypes::SchemaRef;
 use datafusion::logical_expr::Expr;
 use iceberg::spec::{Literal, Schema as IcebergSchema};
 
+use super::commit_note::CommitCheck;
 use super::target::WriteCatalog;
 use crate::schema::literal_scalar;
 
@@ -47,9 +48,18 @@ impl Writable {
     pub(crate) fn with_summary(&self, summary: BTreeMap<String, String>) -> Self {
         let mut said = self.clone();
         if let Some(catalog) = &mut said.catalog {
-            catalog.summary = Arc::new(summary);
+            Arc::make_mut(&mut catalog.note).summary = summary;
         }
         said
+    }
+
+    /// The same, whose commits have to pass a check.
+    pub(crate) fn with_check(&self, check: CommitCheck) -> Self {
+        let mut checked = self.clone();
+        if let Some(catalog) = &mut checked.catalog {
+            Arc::make_mut(&mut catalog.note).check = Some(check);
+        }
+        checked
     }
 
     /// The same for the table as it is now, or as it was.

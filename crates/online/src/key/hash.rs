@@ -37,6 +37,11 @@ impl EntityHash {
         }
     }
 
+    /// Into how many parts keys are hashed.
+    pub fn parts(&self) -> u32 {
+        self.parts
+    }
+
     /// The hash of each row's key, none where a part of the key is NULL.
     pub fn of(&self, keys: &[ArrayRef], rows: usize) -> Result<Int32Array> {
         let encoded = self.encoder.encode(keys, rows)?;

@@ -9,26 +9,45 @@ use arrow::array::{
     Array, ArrayRef, AsArray, Int64Array, RecordBatch, UInt64Array, new_null_array,
 };
 use arrow::compute::{cast, concat_batches, take};
-use arrow::datatypes::{Field, Int64Type, Schema};
+use arrow::datatypes::{Field, Int64Type, Schema, SchemaRef};
 use datafusion::common::{Result, exec_err};
 use datafusion::dataframe::DataFrame;
+use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::datasource::{MemTable, provider_as_source};
-use datafusion::execution::SessionState;
+use datafusion::execution::{SessionState, TaskContext};
 use datafusion::logical_expr::{Extension, LogicalPlan, LogicalPlanBuilder};
-use feast_pit::{PitFeature, PitJoinNode, PitSpec};
+use datafusion::physical_plan::{ExecutionPlan, collect};
+use feast_pit::{PitFeature, PitJoinExec, PitJoinNode, PitSpec};
 
-use super::LookupView;
+use super::{LookupSession, LookupView};
 use crate::instant::{not_after, not_before};
 use crate::names::{AS_OF, EVENT_TIME};
 
 const ROW: &str = "__feast_row";
 const EVENT: &str = "__feast_event";
 
+/// What gives the rows that compete.
+pub(super) enum Competing {
+    /// A plan.
+    Plan(Box<LogicalPlan>),
+    /// The rows themselves.
+    Batch(RecordBatch),
+}
+
 /// The rows that compete.
 pub(super) struct Rows {
-    pub(super) plan: LogicalPlan,
+    pub(super) competing: Competing,
     /// The view's columns that they have.
-    pub(super) has: Vec<String>,
+    has: Vec<String>,
+}
+
+impl Rows {
+    pub(super) fn new(competing: Competing, has: &[&str]) -> Self {
+        Self {
+            competing,
+            has: has.iter().map(|name| (*name).to_owned()).collect(),
+        }
+    }
 }
 
 /// The winners, a row for each of the request's.
@@ -43,7 +62,7 @@ pub(super) struct Joined {
 
 impl Joined {
     pub(super) async fn of(
-        state: &SessionState,
+        session: &dyn LookupSession,
         wanted: &LookupView,
         rows: Rows,
         keys: &[ArrayRef],
@@ -72,12 +91,10 @@ impl Joined {
             event_time: AS_OF.to_owned(),
             views: vec![view.join_view(&names, has, features)],
         };
-        let join = PitJoinNode::try_new(entity, vec![rows.plan], Arc::new(spec))?;
-        let plan = LogicalPlan::Extension(Extension {
-            node: Arc::new(join),
-        });
-        let schema = Arc::clone(plan.schema().inner());
-        let found = DataFrame::new(state.clone(), plan).collect().await?;
+        let (schema, found) = match rows.competing {
+            Competing::Plan(plan) => planned(session.state(), entity, *plan, spec).await?,
+            Competing::Batch(rows) => joined(session.context(), entity, rows, spec).await?,
+        };
         let found = in_order(concat_batches(&schema, &found)?, count)?;
         let named = |name: &str| found.column_by_name(name).cloned();
         let event = match named(EVENT) {
@@ -112,7 +129,7 @@ fn entity_side(
     names: &[String],
     count: usize,
     as_of: i128,
-) -> Result<LogicalPlan> {
+) -> Result<RecordBatch> {
     let at = not_after(&wanted.view.event_time, as_of);
     let rows: Int64Array = (0..count as i64).collect();
     let mut fields: Vec<Field> = names
@@ -125,10 +142,47 @@ fn entity_side(
     let mut columns: Vec<ArrayRef> = keys.to_vec();
     columns.push(Arc::new(rows));
     columns.push(at.to_array_of_size(count)?);
-    let schema = Arc::new(Schema::new(fields));
-    let batch = RecordBatch::try_new(Arc::clone(&schema), columns)?;
-    let table = MemTable::try_new(schema, vec![vec![batch]])?;
-    LogicalPlanBuilder::scan("keys", provider_as_source(Arc::new(table)), None)?.build()
+    Ok(RecordBatch::try_new(
+        Arc::new(Schema::new(fields)),
+        columns,
+    )?)
+}
+
+/// The join over a plan.
+async fn planned(
+    state: SessionState,
+    entity: RecordBatch,
+    rows: LogicalPlan,
+    spec: PitSpec,
+) -> Result<(SchemaRef, Vec<RecordBatch>)> {
+    let table = MemTable::try_new(entity.schema(), vec![vec![entity]])?;
+    let entity = LogicalPlanBuilder::scan("keys", provider_as_source(Arc::new(table)), None)?;
+    let join = PitJoinNode::try_new(entity.build()?, vec![rows], Arc::new(spec))?;
+    let plan = LogicalPlan::Extension(Extension {
+        node: Arc::new(join),
+    });
+    let schema = Arc::clone(plan.schema().inner());
+    Ok((schema, DataFrame::new(state, plan).collect().await?))
+}
+
+/// The same operator over rows that are there: nothing is left to plan.
+async fn joined(
+    context: Arc<TaskContext>,
+    entity: RecordBatch,
+    rows: RecordBatch,
+    spec: PitSpec,
+) -> Result<(SchemaRef, Vec<RecordBatch>)> {
+    let given = |rows: RecordBatch| -> Result<Arc<dyn ExecutionPlan>> {
+        let schema = rows.schema();
+        Ok(MemorySourceConfig::try_new_exec(
+            &[vec![rows]],
+            schema,
+            None,
+        )?)
+    };
+    let join = PitJoinExec::try_new(given(entity)?, vec![given(rows)?], Arc::new(spec))?;
+    let schema = join.schema();
+    Ok((schema, collect(Arc::new(join), context).await?))
 }
 
 /// The rows in the order of the request.

@@ -14,7 +14,9 @@
 
 mod answer;
 mod join;
+mod online;
 mod prune;
+mod report;
 mod request;
 #[cfg(test)]
 mod tests;
@@ -24,21 +26,21 @@ use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use datafusion::catalog::TableProvider;
-use datafusion::common::{Result, exec_err, plan_err};
+use datafusion::common::{DataFusionError, Result, exec_err, plan_err};
 use datafusion::datasource::provider_as_source;
-use datafusion::execution::SessionState;
+use datafusion::execution::{SessionState, TaskContext};
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use futures::future::try_join_all;
 
 use crate::instant::shown;
-use crate::live::live_rows;
-use crate::store::OnlineStore;
+use crate::store::{OnlineStore, OnlineTable};
 use crate::view::{OnlineView, SourceColumns};
 
 use answer::answer;
 pub use answer::lookup_schema;
-use join::{Joined, Rows};
-use prune::key_filter;
+use join::{Competing, Joined, Rows};
+use online::KeyedTable;
+pub use report::{Origin, ViewReport};
 use request::view_keys;
 
 /// Where a lookup gets its rows from.
@@ -124,6 +126,35 @@ impl Doing {
     }
 }
 
+/// What a lookup needs of a session.
+pub trait LookupSession: Send + Sync {
+    /// What operators run in.
+    fn context(&self) -> Arc<TaskContext>;
+
+    /// What plans are made and run by, where there is more to do than to read rows by their keys. It
+    /// has to know the join.
+    fn state(&self) -> SessionState;
+}
+
+impl LookupSession for SessionState {
+    fn context(&self) -> Arc<TaskContext> {
+        self.task_ctx()
+    }
+
+    fn state(&self) -> SessionState {
+        self.clone()
+    }
+}
+
+/// The answer of a lookup.
+#[derive(Debug, Clone)]
+pub struct LookupAnswer {
+    /// The request's columns, then those of [`lookup_schema`].
+    pub rows: RecordBatch,
+    /// How each view was answered.
+    pub views: Vec<ViewReport>,
+}
+
 /// The newest features of each row of `request`, in its order: its columns, then those of
 /// [`lookup_schema`].
 ///
@@ -134,22 +165,35 @@ pub async fn lookup(
     request: &RecordBatch,
     options: &LookupOptions,
 ) -> Result<RecordBatch> {
+    let found = Box::pin(lookup_in(state, views, request, options)).await?;
+    Ok(found.rows)
+}
+
+/// The same in any session, and how it was done.
+pub async fn lookup_in(
+    session: &dyn LookupSession,
+    views: &[LookupView],
+    request: &RecordBatch,
+    options: &LookupOptions,
+) -> Result<LookupAnswer> {
     let schema = lookup_schema(request.schema_ref(), views, options)?;
     let doing = Doing::default();
     let found = views.iter().enumerate().map(|(at, view)| {
         let doing = &doing;
         async move {
-            let joined =
-                one_view(state, view, request, options, |what| doing.begin(at, what)).await;
+            let found = one_view(session, view, request, options, |what| {
+                doing.begin(at, what)
+            })
+            .await;
             doing.begin(at, String::new());
-            joined.map_err(|error| error.context(format!("feature view {}", view.name)))
+            found.map_err(|error| about(error, view))
         }
     });
     let all = try_join_all(found);
-    let joined = match options.timeout {
+    let found = match options.timeout {
         None => all.await?,
         Some(limit) => match tokio::time::timeout(limit, all).await {
-            Ok(joined) => joined?,
+            Ok(found) => found?,
             Err(_) => {
                 return exec_err!(
                     "feast_online_lookup: no answer within {} ms, still {}; allow more with timeout_ms or SET feast.online.read_timeout_ms",
@@ -159,87 +203,126 @@ pub async fn lookup(
             }
         },
     };
-    answer(schema, views, request, &joined, options)
+    let (joined, origins): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+    let reports = views.iter().zip(origins);
+    Ok(LookupAnswer {
+        rows: answer(schema, views, request, &joined, options)?,
+        views: reports.map(|(view, origin)| report(view, origin)).collect(),
+    })
+}
+
+/// How the views would be answered: online tables are opened and their metadata read, no rows. Without
+/// a request the keys are not known yet.
+pub async fn explain_lookup(
+    views: &[LookupView],
+    request: Option<&RecordBatch>,
+    options: &LookupOptions,
+) -> Result<Vec<ViewReport>> {
+    let explained = views.iter().map(|view| async move {
+        let origin = async {
+            let Some(table) = online_table(view, options).await? else {
+                return Ok(Origin::Offline);
+            };
+            let Some(request) = request else {
+                return Ok(Origin::online(&table));
+            };
+            let keys = view_keys(view, request)?;
+            let found = KeyedTable::find(&table, view, &keys, request.num_rows()).await?;
+            Ok(found.report())
+        };
+        let origin = origin.await.map_err(|error| about(error, view))?;
+        Ok(report(view, origin))
+    });
+    try_join_all(explained).await
+}
+
+fn about(error: DataFusionError, view: &LookupView) -> DataFusionError {
+    error.context(format!("feature view {}", view.name))
+}
+
+fn report(view: &LookupView, origin: Origin) -> ViewReport {
+    ViewReport {
+        view: view.name.clone(),
+        origin,
+    }
+}
+
+/// The table that the view is answered from; None for its source.
+async fn online_table(wanted: &LookupView, options: &LookupOptions) -> Result<Option<OnlineTable>> {
+    let table = match (&wanted.store, options.source) {
+        (_, LookupSource::Offline) => None,
+        (Some(store), _) => store.open(&wanted.view).await?,
+        (None, _) => None,
+    };
+    if table.is_none() && options.source == LookupSource::Online {
+        let place = match &wanted.store {
+            Some(store) => format!("there is no table {}", store.table_name(&wanted.view)),
+            None => "no catalog is set for it".to_owned(),
+        };
+        return plan_err!(
+            "nothing was written online for it: {place}; MATERIALIZE FEATURE VIEW {}, or ask with source => 'offline'",
+            wanted.view.name
+        );
+    }
+    Ok(table)
 }
 
 async fn one_view(
-    state: &SessionState,
+    session: &dyn LookupSession,
     wanted: &LookupView,
     request: &RecordBatch,
     options: &LookupOptions,
     doing: impl Fn(String),
-) -> Result<Joined> {
+) -> Result<(Joined, Origin)> {
     let keys = view_keys(wanted, request)?;
-    let table = match (&wanted.store, options.source) {
-        (_, LookupSource::Offline) => None,
-        (Some(store), _) => {
-            doing(format!(
-                "opening online table {}",
-                store.table_name(&wanted.view)
-            ));
-            store.open(&wanted.view).await?
-        }
-        (None, _) => None,
-    };
-    let mut as_of = options.as_of.unwrap_or(options.now);
-    let rows = match table {
+    if let Some(store) = &wanted.store {
+        let name = store.table_name(&wanted.view);
+        doing(format!("opening online table {name}"));
+    }
+    let count = request.num_rows();
+    let (rows, as_of, origin) = match online_table(wanted, options).await? {
         Some(table) => {
             table.missing(&wanted.view)?;
-            let horizon = table.lineage().horizon();
-            match (horizon, options.as_of) {
-                (Some(horizon), Some(asked)) if asked < horizon => {
-                    return plan_err!(
-                        "online table {} keeps only the newest rows up to {}, so it cannot tell what was known at {}; ask as of a later \
-                         instant, or with source => 'offline'",
-                        table.name(),
-                        shown(horizon),
-                        shown(asked)
-                    );
-                }
-                // The clocks of two machines may differ.
-                (Some(horizon), None) => as_of = as_of.max(horizon),
-                _ => {}
-            }
-            doing(format!("reading online table {}", table.name()));
-            let filter = key_filter(&wanted.view, &table, &keys)?;
-            let plan = live_rows(&table, &wanted.view, filter).await?;
-            let has = wanted
-                .view
-                .columns
-                .iter()
-                .filter(|column| table.has(&column.name));
-            Rows {
-                plan,
-                has: has.map(|column| column.name.clone()).collect(),
-            }
-        }
-        None if options.source == LookupSource::Online => {
-            let place = match &wanted.store {
-                Some(store) => format!("there is no table {}", store.table_name(&wanted.view)),
-                None => "no catalog is set for it".to_owned(),
-            };
-            return plan_err!(
-                "nothing was written online for it: {place}; MATERIALIZE FEATURE VIEW {}, or ask with source => 'offline'",
-                wanted.view.name
-            );
+            let as_of = instant_of(&table, options)?;
+            doing(format!(
+                "reading the metadata of online table {}",
+                table.name()
+            ));
+            let found = KeyedTable::find(&table, wanted, &keys, count).await?;
+            doing(found.reading());
+            let (rows, origin) = found.rows(&session.context()).await?;
+            (rows, as_of, origin)
         }
         None => {
             doing(format!(
                 "reading the source of feature view {}",
                 wanted.name
             ));
-            Rows {
-                plan: source_rows(wanted)?,
-                has: wanted
-                    .view
-                    .columns
-                    .iter()
-                    .map(|column| column.name.clone())
-                    .collect(),
-            }
+            let columns = wanted.view.columns.iter();
+            let has: Vec<&str> = columns.map(|column| column.name.as_str()).collect();
+            let rows = Rows::new(Competing::Plan(Box::new(source_rows(wanted)?)), &has);
+            (rows, options.as_of.unwrap_or(options.now), Origin::Offline)
         }
     };
-    Joined::of(state, wanted, rows, &keys, request.num_rows(), as_of).await
+    let joined = Joined::of(session, wanted, rows, &keys, count, as_of).await?;
+    Ok((joined, origin))
+}
+
+/// The instant that an online table is asked about, which it has to know of.
+fn instant_of(table: &OnlineTable, options: &LookupOptions) -> Result<i128> {
+    let as_of = options.as_of.unwrap_or(options.now);
+    match (table.lineage().horizon(), options.as_of) {
+        (Some(horizon), Some(asked)) if asked < horizon => plan_err!(
+            "online table {} keeps only the newest rows up to {}, so it cannot tell what was known at {}; ask as of a later \
+             instant, or with source => 'offline'",
+            table.name(),
+            shown(horizon),
+            shown(asked)
+        ),
+        // The clocks of two machines may differ.
+        (Some(horizon), None) => Ok(as_of.max(horizon)),
+        _ => Ok(as_of),
+    }
 }
 
 /// The rows of the view's source.

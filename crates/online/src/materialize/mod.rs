@@ -4,33 +4,37 @@
 //! Materialization: the winners of a source become rows of an online table.
 //!
 //! ```text
-//!   source rows ──► keys and counts ──► point-in-time join at now ──┐
-//!        └───────── rows after now ─────────────────────────────────┤──► append, one commit
-//!   online table ── what a replacement hides, pushed rows ──────────┘
+//!   what was materialized last ──► which rows are read ──► newest rows ──┐
+//!   online table ───────────────── what is hidden, pushed rows ──────────┴──► append, one commit
 //! ```
 //!
 //! Of the rows up to now, the winner of each key is written; rows after now are all written, since
 //! each of them will be a winner some time. What is there already is hidden only where the source may
 //! have lost rows, or the view means something else than before.
 
-mod counted;
-mod image;
+mod changes;
+mod newest;
 mod plan;
 mod replace;
+mod touched;
 
+use std::sync::Arc;
+
+use datafusion::catalog::TableProvider;
 use datafusion::common::Result;
+use datafusion::datasource::provider_as_source;
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::LogicalPlanBuilder;
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, lit};
 
-use crate::append::append;
+use crate::append::{InTheWay, Tries, append, column};
+use crate::names::{IS_DELETED, IS_PUSHED};
+use crate::progress::Progress;
 use crate::store::OnlineStore;
-use crate::summary::{Operation, Recorded};
 use crate::view::{OnlineView, SourceColumns};
 
-use counted::Counted;
-use image::image;
+use newest::{Meter, NewestTable, Shape};
 pub use plan::MaterializeMode;
-use plan::{Chosen, choose};
+use plan::{Reads, choose};
 use replace::{must_replace, replaced};
 
 /// What is materialized, from where.
@@ -41,7 +45,7 @@ pub struct Materialization<'a> {
     /// The view.
     pub view: &'a OnlineView,
     /// The view's source, at one version.
-    pub source: std::sync::Arc<dyn datafusion::catalog::TableProvider>,
+    pub source: Arc<dyn TableProvider>,
     /// The source's columns.
     pub columns: &'a SourceColumns,
     /// The source's name, a part of the view's definition.
@@ -50,6 +54,8 @@ pub struct Materialization<'a> {
     pub mode: MaterializeMode,
     /// The time of the statement, in nanoseconds since 1970.
     pub now: i128,
+    /// Who is told how far it is.
+    pub progress: Option<Arc<dyn Progress>>,
 }
 
 /// What a materialization did.
@@ -77,58 +83,96 @@ pub struct Materialized {
 
 /// Materializes a view in one commit.
 ///
-/// Nothing is written when the last commit of the table was this very write: of the same snapshot by
-/// the same definition. So a statement whose answer was lost can be said again.
+/// The source is read once; memory is that of the session's pool, beyond which rows go to disk. Nothing
+/// is written when the table has this very write already: of the same snapshot by the same
+/// definition. So a statement whose answer was lost can be said again. When somebody else
+/// materializes the view at the same time, the one that commits last is decided on anew.
 pub async fn materialize(
     state: &SessionState,
     asked: &Materialization<'_>,
 ) -> Result<Materialized> {
+    asked.mode.check(&asked.view.name)?;
+    let mut tries = Tries::default();
+    loop {
+        let outcome = Box::pin(once(state, asked)).await;
+        if let Some(ended) = tries.ended(outcome) {
+            return ended;
+        }
+    }
+}
+
+async fn once(state: &SessionState, asked: &Materialization<'_>) -> Result<Materialized> {
     let view = asked.view;
-    asked.mode.check(&view.name)?;
     let table = asked.store.prepare(view).await?;
     let lineage = table.lineage();
-    let chosen = choose(asked, &lineage)?;
-    if chosen.is_done(&lineage) {
-        return Ok(chosen.nothing(table.snapshot_id()));
+    let chosen = choose(state, asked, &lineage).await?;
+    if let Some(done) = chosen.done(&lineage) {
+        return Ok(done);
     }
-    let source = LogicalPlanBuilder::scan(
-        "source",
-        datafusion::datasource::provider_as_source(std::sync::Arc::clone(&chosen.source)),
-        None,
-    )?;
-    let rows = view.rows(source.build()?, asked.columns)?;
-    let rows = chosen.in_window(view, rows)?;
-    let counted = Counted::of(state, view, &rows, asked.now).await?;
-    let mut written = image(view, rows, &counted, asked.now)?;
+    let meter = Arc::new(Meter::new(&view.name, asked.progress.clone()));
+    let rows = chosen.in_window(view, source_rows(asked, &chosen.reads)?)?;
+    let mut written = newest(view, rows, asked.now, &meter)?;
     let replaces = chosen.is_full() && must_replace(asked, &lineage, &chosen.definition);
-    if replaces {
-        written = replaced(&table, view, written).await?;
+    let touched = chosen.touched();
+    let hides = replaces || touched.is_some();
+    if hides {
+        written = replaced(&table, view, written, touched).await?;
     }
-    let recorded = Recorded {
-        mode: Some(chosen.mode_name().to_owned()),
-        source_snapshot: chosen.source_snapshot,
-        interval: Some(chosen.interval),
-        as_of: Some(asked.now),
-        definition: Some(chosen.definition.clone()),
-        deletes: replaces,
-        ..Recorded::new(Operation::Materialize, chosen.write_id.clone())
+    let recorded = chosen.recorded(asked.now, hides);
+    let in_the_way = match hides {
+        true => InTheWay::All,
+        false => InTheWay::Materializations,
     };
-    let committed = append(state, asked.store, view, &table, written, &recorded).await?;
-    let Chosen {
-        source_snapshot,
-        interval,
-        notice,
-        ..
-    } = chosen;
+    let to = (view, &table);
+    let committed = append(state, asked.store, to, written, &recorded, in_the_way).await?;
     Ok(Materialized {
-        source_snapshot,
-        rows_read: counted.read,
+        source_snapshot: chosen.source.snapshot,
+        rows_read: meter.read(),
         rows_written: committed.rows,
-        rows_skipped: counted.skipped,
+        rows_skipped: meter.skipped(),
         files: committed.files,
         bytes: committed.bytes,
         snapshot_id: Some(committed.snapshot_id),
-        interval: Some(interval),
-        notice,
+        interval: Some(chosen.interval),
+        notice: chosen.notice,
     })
+}
+
+/// The rows that are read, in the view's names and types.
+fn source_rows(asked: &Materialization<'_>, reads: &Reads) -> Result<LogicalPlan> {
+    let rows = |table: &Arc<dyn TableProvider>| -> Result<LogicalPlan> {
+        let source = provider_as_source(Arc::clone(table));
+        let source = LogicalPlanBuilder::scan("source", source, None)?;
+        asked.view.rows(source.build()?, asked.columns)
+    };
+    match reads {
+        Reads::Table(table) => rows(table),
+        Reads::Touched { added, touched } => {
+            let again = touched.among(asked.view, rows(&asked.source)?)?;
+            match added {
+                None => Ok(again),
+                Some(added) => {
+                    let others = touched.not_among(asked.view, rows(added)?)?;
+                    LogicalPlanBuilder::from(again).union(others)?.build()
+                }
+            }
+        }
+    }
+}
+
+/// The rows to be written of those that are read.
+fn newest(
+    view: &OnlineView,
+    rows: LogicalPlan,
+    now: i128,
+    meter: &Arc<Meter>,
+) -> Result<LogicalPlan> {
+    let newest = NewestTable::new(rows, Shape::try_new(view, now)?, Arc::clone(meter));
+    let fields = view.row_schema();
+    let names = fields.fields().iter().map(|field| field.name());
+    let columns = names.map(|name| column(name).alias(name));
+    let of_the_source = [lit(false).alias(IS_DELETED), lit(false).alias(IS_PUSHED)];
+    LogicalPlanBuilder::scan("newest", provider_as_source(Arc::new(newest)), None)?
+        .project(columns.chain(of_the_source))?
+        .build()
 }

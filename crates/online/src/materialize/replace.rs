@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the datafusion-feast authors
 
-//! A full materialization that takes the place of what was materialized before.
-
-use std::collections::BTreeSet;
+//! A materialization that takes the place of what was materialized before.
 
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
-use feast_iceberg::IcebergTableProvider;
 
 use super::Materialization;
+use super::changes::iceberg;
+use super::touched::Touched;
 use crate::append::column;
 use crate::live::with_origin;
 use crate::names::{IS_DELETED, IS_PUSHED};
@@ -18,21 +17,22 @@ use crate::summary::{Lineage, Operation, Recorded};
 use crate::view::OnlineView;
 
 /// Whether rows that were materialized before may not be in the source any more, or mean something
-/// else: unless every one since the last replacement is by this definition and from a snapshot that
-/// was only appended to since.
+/// else: unless all of them are by this definition and from snapshots that were only appended to
+/// since.
+///
+/// What was materialized before the last full or incremental materialization was seen to then.
 pub(super) fn must_replace(
     asked: &Materialization<'_>,
     lineage: &Lineage,
     definition: &str,
 ) -> bool {
-    let source = asked.source.as_any().downcast_ref::<IcebergTableProvider>();
+    let source = iceberg(&asked.source);
     let still_there = |said: &Recorded| {
         let there = source
             .zip(said.source_snapshot)
-            .map(|(source, id)| source.appended_after(id));
-        said.definition.as_deref() == Some(definition) && there.flatten().is_some()
+            .and_then(|(source, id)| source.appended_after(id));
+        said.definition.as_deref() == Some(definition) && there.is_some()
     };
-    let mut seen = BTreeSet::new();
     for (_, said) in &lineage.commits {
         let Some(said) = said else {
             // Somebody else's commit: what it did to the rows is not known.
@@ -41,25 +41,29 @@ pub(super) fn must_replace(
         if said.operation != Operation::Materialize {
             continue;
         }
-        let new = seen.insert((said.source_snapshot, said.definition.clone()));
-        if new && !still_there(said) {
+        if !still_there(said) {
             return true;
         }
-        if said.deletes {
+        if said.mode.as_deref() != Some("window") {
             return false;
         }
     }
     !lineage.whole
 }
 
-/// The rows of a materialization and what hides the earlier ones. Pushed rows that still count are
-/// written again beside them.
+/// The rows of a materialization and what hides the earlier ones, of the keys that were touched or of
+/// all. Pushed rows that still count are written again beside them.
 pub(super) async fn replaced(
     table: &OnlineTable,
     view: &OnlineView,
     image: LogicalPlan,
+    touched: Option<&Touched>,
 ) -> Result<LogicalPlan> {
     let live = with_origin(table, view, None).await?;
+    let live = match touched {
+        Some(touched) => touched.among(view, live)?,
+        None => live,
+    };
     let names: Vec<String> = image
         .schema()
         .fields()

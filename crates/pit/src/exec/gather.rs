@@ -13,6 +13,7 @@ use datafusion::common::Result;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::MemoryReservation;
+use datafusion::physical_plan::metrics::RecordOutput;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{FutureExt, StreamExt, stream};
 
@@ -97,7 +98,7 @@ impl Answer {
             }
         }
         let batch = RecordBatch::try_new(Arc::clone(&self.running.schema), columns)?;
-        metrics.baseline.record_output(rows);
+        let batch = batch.record_output(&metrics.baseline);
         timer.done();
         Ok(batch)
     }

@@ -6,17 +6,18 @@
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
-use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use arrow::record_batch::RecordBatch;
 use datafusion::common::{Result, ScalarValue};
 use datafusion::execution::memory_pool::MemoryReservation;
 
 use super::bounds::{KeyBounds, KeySetBounds, key_range};
+use super::task::Ended;
 use crate::kernel::key_table::KeyTable;
 use crate::kernel::keys::KeyEncoder;
 use crate::kernel::slots::{LayoutBuilder, NO_SLOT, SlotLayout};
 use crate::kernel::time::Times;
+use crate::key_type::as_key;
 
 /// Up to so many keys are named one by one in a filter.
 const LISTED: usize = 64;
@@ -28,23 +29,28 @@ pub(super) struct KeySet {
     pub(super) encoder: Arc<KeyEncoder>,
     pub(super) layout: Arc<SlotLayout>,
     pub(super) bounds: KeySetBounds,
+    /// Bytes reserved at most while it was laid out.
+    pub(super) peak: usize,
 }
 
 impl KeySet {
     /// Lays out the entity side for these key columns. What is reserved for the work is brought down to what is left of it.
+    /// Gives up soon after `ended` says so.
     pub(super) fn build(
         columns: Vec<(usize, DataType)>,
         batches: &[RecordBatch],
         times: &[Times],
         reservation: &MemoryReservation,
+        ended: &Ended,
     ) -> Result<Self> {
         let rows = batches.iter().map(RecordBatch::num_rows).sum();
         let types = columns.iter().map(|(_, t)| t.clone()).collect::<Vec<_>>();
         let encoder = KeyEncoder::try_new(&types)?;
         let mut keys: Vec<Vec<ArrayRef>> = vec![Vec::with_capacity(batches.len()); columns.len()];
         for batch in batches {
+            ended.check()?;
             for (keys, (index, data_type)) in keys.iter_mut().zip(&columns) {
-                keys.push(cast(batch.column(*index), data_type)?);
+                keys.push(as_key(batch.column(*index), data_type)?);
             }
         }
         let ranges = keys
@@ -53,6 +59,7 @@ impl KeySet {
             .collect::<Result<Vec<_>>>()?;
         let mut builder = LayoutBuilder::try_new(table(&encoder, &ranges, rows), rows)?;
         for (at, (batch, times)) in batches.iter().zip(times).enumerate() {
+            ended.check()?;
             let columns = keys.iter().map(|c| Arc::clone(&c[at])).collect::<Vec<_>>();
             builder.push(&encoder.encode(&columns, batch.num_rows())?, times);
             let size = builder.size();
@@ -61,6 +68,8 @@ impl KeySet {
             }
         }
         let layout = builder.finish();
+        ended.check()?;
+        let peak = reservation.size();
         reservation.try_resize(layout.size())?;
         let listed = listed(&layout, &keys)?;
         let bounds = KeySetBounds {
@@ -76,6 +85,7 @@ impl KeySet {
             encoder: Arc::new(encoder),
             layout: Arc::new(layout),
             bounds,
+            peak,
         })
     }
 }

@@ -11,6 +11,7 @@ use datafusion::common::stats::Precision;
 use datafusion::common::{Result, ScalarValue, exec_err};
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::MemoryReservation;
+use datafusion::physical_plan::spill::get_record_batch_memory_size;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use futures::StreamExt;
 
@@ -107,6 +108,8 @@ impl LateView {
             let mut rows = self.fetch.fetch(references, &asked, Arc::clone(context))?;
             while let Some(batch) = rows.next().await.transpose()? {
                 metrics.rows_fetched.add(batch.num_rows());
+                let fetched = get_record_batch_memory_size(&batch);
+                reservation.try_grow(fetched)?;
                 let slots: Vec<u32> = slots.by_ref().take(batch.num_rows()).collect();
                 if slots.len() < batch.num_rows() {
                     return lost(view, wanted);
@@ -117,6 +120,7 @@ impl LateView {
                     reservation.try_grow(size - held)?;
                     held = size;
                 }
+                reservation.shrink(fetched);
             }
             if slots.next().is_some() {
                 return lost(view, wanted);

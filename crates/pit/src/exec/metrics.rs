@@ -5,15 +5,18 @@
 //!
 //! ```text
 //!   entity_rows, slots, parts            parts: how often the views were read, each time for a part of the entity rows
-//!   build_time, gather_time              wall clock
-//!   peak_mem_used, spilled_bytes         spilled: of the entity side
-//!   VIEW.rows_probed                     rows that the scan gave
+//!   build_time, gather_time              build: wall clock; gather: of all threads
+//!   peak_mem_used                        bytes reserved at most; of several partitions the sum
+//!   spilled_bytes, spilled_rows          of the entity side
+//!   VIEW.rows_probed                     rows that the scan gave, to either read of the view
 //!   VIEW.rows_matched, VIEW.rows_expired rows with a slot that they could win; too old for it
-//!   VIEW.slots_filled, VIEW.slots_tied   slots with a winner; those that a second read of the view decided
+//!   VIEW.slots_filled, VIEW.slots_expired slots with a winner; those whose newest row was in time for an earlier one only
+//!   VIEW.slots_tied                      slots that a second read of the view decided
 //!   VIEW.probe_time                      of all threads
 //!   VIEW.floor_raised                    how often the view's filter was tightened while rows competed
 //!   VIEW.late_payload, VIEW.rows_fetched parts whose payload was fetched late, 0: all in one pass; winners fetched so
 //!   VIEW.fetch_time                      of fetching them
+//!   VIEW.rows_scanned, VIEW.bytes_scanned, VIEW.…_pruned… what the view's scans counted, see `scan_metrics`
 //! ```
 
 use datafusion::physical_plan::metrics::{
@@ -55,6 +58,7 @@ pub(super) struct ViewMetrics {
     pub(super) rows_matched: Count,
     pub(super) rows_expired: Count,
     pub(super) slots_filled: Count,
+    pub(super) slots_expired: Count,
     pub(super) slots_tied: Count,
     pub(super) floor_raised: Count,
     pub(super) late_payload: Count,
@@ -72,6 +76,7 @@ impl ViewMetrics {
             rows_matched: count("rows_matched"),
             rows_expired: count("rows_expired"),
             slots_filled: count("slots_filled"),
+            slots_expired: count("slots_expired"),
             slots_tied: count("slots_tied"),
             floor_raised: count("floor_raised"),
             late_payload: count("late_payload"),

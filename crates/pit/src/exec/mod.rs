@@ -48,6 +48,7 @@
 //! it before a view is read. The history is never held. With too little memory the entity side goes to temporary files and is
 //! joined in parts, each of which reads the views again.
 
+mod answering;
 mod bounds;
 mod entities;
 mod filters;
@@ -62,6 +63,7 @@ mod plan;
 mod probing;
 mod rising;
 mod running;
+mod scan_metrics;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -94,7 +96,9 @@ pub enum PitJoinMode {
     #[default]
     Collected,
     /// As many partitions as the entity side has, all inputs hash-partitioned on one expression over the keys: for clusters. All
-    /// views have to share one key set, and rows come in no order.
+    /// views have to share one key set, rows come in no order, and payload is read in one pass: after an exchange a row's place is
+    /// not known. Dynamic filters hold what all partitions need, so they prune only where one process executes all of them, and
+    /// only files that are opened once each partition has laid out its slots.
     Partitioned,
 }
 

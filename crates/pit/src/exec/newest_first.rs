@@ -23,6 +23,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion::physical_plan::repartition::RepartitionExec;
 
 /// The same plan with the files of its scan ordered by this column of its output, where that is possible.
 pub(super) fn newest_first(
@@ -55,7 +56,7 @@ pub(super) fn newest_first(
 /// The input's column that a column of the output is, for plans that give rows on as they come.
 fn column_below(plan: &Arc<dyn ExecutionPlan>, column: usize) -> Option<usize> {
     let any = plan.as_any();
-    if any.is::<CooperativeExec>() {
+    if any.is::<CooperativeExec>() || any.is::<RepartitionExec>() {
         return Some(column);
     }
     if let Some(filter) = any.downcast_ref::<FilterExec>() {

@@ -26,6 +26,7 @@ use datafusion::physical_plan::{
 use super::key_expr::{entity_key, view_key};
 use super::lease::SharedFilters;
 use super::newest_first::newest_first;
+use super::scan_metrics::scan_metrics;
 use super::{PitJoinExec, PitJoinMode, running};
 use crate::logical::describe_views;
 
@@ -203,8 +204,15 @@ impl ExecutionPlan for PitJoinExec {
         (self.mode == PitJoinMode::Collected).then(|| Arc::new(join) as Arc<dyn ExecutionPlan>)
     }
 
+    /// What the join counted, and what the scans of each view did, by the view's name.
     fn metrics(&self) -> Option<MetricsSet> {
-        Some(self.metrics.clone_inner())
+        let mut metrics = self.metrics.clone_inner();
+        for view in &self.views {
+            let ties = view.ties.iter().map(|(input, _)| input);
+            let inputs = std::iter::once(&view.input).chain(ties);
+            scan_metrics(&view.plan.name, inputs, &mut metrics);
+        }
+        Some(metrics)
     }
 
     fn partition_statistics(&self, partition: Option<usize>) -> Result<Statistics> {
@@ -238,7 +246,7 @@ impl ExecutionPlan for PitJoinExec {
     }
 
     /// Filters from above that read entity columns go to the entity side; the views get the dynamic filter that the build
-    /// phase fills, except where several partitions would have to fill it together.
+    /// phase fills.
     fn gather_filters_for_pushdown(
         &self,
         phase: FilterPushdownPhase,
@@ -254,9 +262,8 @@ impl ExecutionPlan for PitJoinExec {
                 &self.entity,
             )?,
         };
-        let dynamic = phase == FilterPushdownPhase::Post
-            && config.optimizer.enable_dynamic_filter_pushdown
-            && self.mode == PitJoinMode::Collected;
+        let dynamic =
+            phase == FilterPushdownPhase::Post && config.optimizer.enable_dynamic_filter_pushdown;
         let mut description = FilterDescription::new().with_child(entity);
         for filter in self.input_filters() {
             let mut child = ChildFilterDescription::all_unsupported(&parent_filters);
@@ -276,7 +283,7 @@ impl ExecutionPlan for PitJoinExec {
         _config: &ConfigOptions,
     ) -> Result<FilterPushdownPropagation<Arc<dyn ExecutionPlan>>> {
         let mut result = FilterPushdownPropagation::if_any(child_pushdown_result);
-        if phase == FilterPushdownPhase::Post && self.mode == PitJoinMode::Collected {
+        if phase == FilterPushdownPhase::Post {
             let mut join = self.clone();
             for view in &mut join.views {
                 view.input = newest_first(&view.input, view.plan.event)?;

@@ -114,9 +114,7 @@ impl Probing<'_> {
         let Ok(probe) = Arc::try_unwrap(probe) else {
             return internal_err!("a thread still probes view {}", self.plan.name);
         };
-        let winners = Winners::of(probe);
-        self.metrics.slots_filled.add(winners.filled);
-        Ok(winners)
+        Ok(Winners::of(probe))
     }
 
     fn filtered(&self) -> (&Arc<ViewPlan>, &Input) {

@@ -16,33 +16,27 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use datafusion::common::runtime::SpawnedTask;
-use datafusion::common::{DataFusionError, Result, internal_err};
+use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::metrics::SpillMetrics;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
-use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use futures::{TryStreamExt, stream};
 
 use super::PitJoinExec;
-use super::entities::{Entities, EntityReader, Feed, size_of_batches};
-use super::gather::Answer;
+use super::entities::{Entities, EntityReader, Feed};
 use super::key_set::KeySet;
 use super::late::LateView;
 use super::lease::Lease;
 use super::metrics::{PitMetrics, ViewMetrics};
-use super::probing::{Input, Probing};
-use super::task::{all_joined, is_out_of_memory};
+use super::probing::Input;
+use super::task::is_out_of_memory;
 use super::view::ViewPlan;
-use crate::kernel::slots::SlotLayout;
 use crate::kernel::time::Times;
-use crate::kernel::winners::Winners;
 
-/// How many views are read at a time; each is read by all its partitions at once.
-const CONCURRENT_VIEWS: usize = 4;
 /// A part has at least so many entity rows, where there are as many.
 const LEAST_PART: usize = 8;
 
@@ -70,7 +64,7 @@ pub(super) struct RunningJoin {
     pub(super) context: Arc<TaskContext>,
     pub(super) lease: Arc<Lease>,
     /// Empty; what is reserved is reserved by others of the same consumer.
-    memory: MemoryReservation,
+    pub(super) memory: MemoryReservation,
     spills: SpillMetrics,
     pub(super) metrics: PitMetrics,
 }
@@ -83,6 +77,7 @@ pub(super) fn start(
 ) -> Result<SendableRecordBatchStream> {
     let schema = join.schema();
     let number = partition.unwrap_or(0);
+    let partitions = join.properties.partitioning.partition_count();
     let memory = MemoryConsumer::new(format!("PitJoin[{number}]")).register(context.memory_pool());
     let read = |plan: &Arc<dyn ExecutionPlan>| match partition {
         Some(partition) => partition..partition + 1,
@@ -109,7 +104,7 @@ pub(super) fn start(
         fetch: join.fetch,
         schema: Arc::clone(&schema),
         context,
-        lease: Arc::new(join.filters.enter()?),
+        lease: Arc::new(join.filters.enter(number, partitions)?),
         memory,
         spills: SpillMetrics::new(&join.metrics, number),
         metrics: PitMetrics::new(&join.metrics, number),
@@ -120,7 +115,7 @@ pub(super) fn start(
 
 impl RunningView {
     /// The two passes, if they are expected to be faster for these slots.
-    fn late(&self, set: &KeySet) -> Result<Option<&LateView>> {
+    pub(super) fn late(&self, set: &KeySet) -> Result<Option<&LateView>> {
         match &self.late {
             Some(late) if late.is_better(&self.plan, &self.input, set)? => Ok(Some(late)),
             _ => Ok(None),
@@ -192,120 +187,6 @@ impl RunningJoin {
         Box::pin(RecordBatchStreamAdapter::new(schema, parts.try_flatten()))
     }
 
-    /// The answer for these entity rows.
-    async fn answer(
-        self: &Arc<Self>,
-        batches: &[RecordBatch],
-        held: Option<Arc<MemoryReservation>>,
-        reservation: Arc<MemoryReservation>,
-    ) -> Result<Answer> {
-        if held.is_none() {
-            reservation.try_grow(size_of_batches(batches)?)?;
-        }
-        let timer = self.metrics.build_time.timer();
-        let (sets, set_memory) = self.build(batches).await?;
-        timer.done();
-        let views = self.views.iter().enumerate().map(|(at, view)| {
-            let set = find(&sets, &view.plan)?;
-            let late = view.late(set)?;
-            let (plan, input) = late.map_or((&view.plan, &view.input), |l| (&l.plan, &l.input));
-            let probing = Probing {
-                plan: Arc::clone(plan),
-                input,
-                filtered: late.map(|_| (&view.plan, &view.input)),
-                filter: at,
-                least: None,
-                lease: &self.lease,
-                context: &self.context,
-                metrics: &view.metrics,
-                reservation: &reservation,
-            };
-            Ok((at, view, late, probing, set))
-        });
-        let views = views.collect::<Result<Vec<_>>>()?;
-        for (.., probing, set) in &views {
-            reservation.try_grow(probing.size(set)?)?;
-        }
-        self.metrics.parts.add(1);
-        let reads = views.iter().map(|(at, view, late, probing, set)| {
-            let read = async {
-                let mut winners = probing.run(set).await?;
-                if let Some(late) = *late {
-                    winners = late
-                        .fetch(view, winners, &self.context, &reservation)
-                        .await?;
-                }
-                let winners = self.decide(view, *at, set, batches, winners, &reservation);
-                Ok::<_, DataFusionError>((*at, winners.await?))
-            };
-            let name = &view.plan.name;
-            read.map(move |r| r.map_err(|e| e.context(format!("feature view {name}"))))
-                .boxed()
-        });
-        // The first error ends all reads.
-        let mut winners: Vec<(usize, Winners)> = stream::iter(reads.collect::<Vec<_>>())
-            .buffer_unordered(CONCURRENT_VIEWS)
-            .try_collect()
-            .await?;
-        winners.sort_by_key(|(at, _)| *at);
-        let winners = winners.into_iter().map(|(_, w)| w).collect::<Vec<_>>();
-        let entity_bytes = held.as_ref().map_or(0, |held| held.size());
-        self.metrics
-            .peak_mem_used
-            .set_max(reservation.size() + set_memory.size() + entity_bytes);
-        let sizes = winners.iter().map(Winners::size).sum::<usize>();
-        let entities = match held {
-            Some(_) => 0,
-            None => size_of_batches(batches)?,
-        };
-        reservation.try_resize(sizes + entities)?;
-        let layouts = views
-            .iter()
-            .map(|(.., set)| Arc::clone(&set.layout))
-            .collect();
-        drop(views);
-        let memory = [Some(reservation), Some(Arc::new(set_memory)), held];
-        Ok(Answer {
-            running: Arc::clone(self),
-            batches: batches.to_vec(),
-            layouts,
-            winners,
-            _memory: memory.into_iter().flatten().collect(),
-        })
-    }
-
-    /// One layout for every distinct key set, and the memory of all; views with equal key sets share theirs.
-    ///
-    /// Laying out takes long enough to keep a thread from noticing that the query is cancelled, so other threads do it.
-    async fn build(&self, batches: &[RecordBatch]) -> Result<(Vec<KeySet>, MemoryReservation)> {
-        let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
-        let memory = self.memory.new_empty();
-        let mut key_sets: Vec<Vec<(usize, DataType)>> = Vec::new();
-        for view in &self.views {
-            let columns = view.plan.key_set();
-            if !key_sets.contains(&columns) {
-                key_sets.push(columns);
-            }
-        }
-        let mut tasks = Vec::with_capacity(key_sets.len());
-        for columns in key_sets {
-            let held = memory.new_empty();
-            held.try_grow(SlotLayout::size_for(rows))?;
-            let (batches, times) = (batches.to_vec(), self.times(batches)?);
-            tasks.push(SpawnedTask::spawn_blocking(move || {
-                let set = KeySet::build(columns, &batches, &times, &held)?;
-                Ok((set, held))
-            }));
-        }
-        let mut sets = Vec::with_capacity(tasks.len());
-        for (set, held) in all_joined(tasks).await? {
-            self.metrics.slots.add(set.layout.times.len());
-            memory.grow(held.free());
-            sets.push(set);
-        }
-        Ok((sets, memory))
-    }
-
     /// The entity times of these batches.
     pub(super) fn times(&self, batches: &[RecordBatch]) -> Result<Vec<Times>> {
         let column = self.entity.schema().index_of(&self.event_time)?;
@@ -324,13 +205,5 @@ impl RunningJoin {
 async fn released(memory: Arc<MemoryReservation>) {
     while Arc::strong_count(&memory) > 1 {
         tokio::task::yield_now().await;
-    }
-}
-
-fn find<'a>(sets: &'a [KeySet], plan: &ViewPlan) -> Result<&'a KeySet> {
-    let columns = plan.key_set();
-    match sets.iter().find(|set| set.columns == columns) {
-        Some(set) => Ok(set),
-        None => internal_err!("the key set of view {} was not built", plan.name),
     }
 }

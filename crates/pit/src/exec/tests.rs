@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the datafusion-feast authors
 
+mod leases;
 mod memory;
 mod partitioned;
 mod pruning;
+mod sorts;
 mod streams;
 mod ties;
+mod told;
 mod twice;
 
 use std::sync::Arc;

@@ -25,6 +25,7 @@ use datafusion::execution::memory_pool::MemoryReservation;
 use super::key_set::KeySet;
 use super::probing::Probing;
 use super::running::{RunningJoin, RunningView};
+use super::task::EndOnDrop;
 use crate::kernel::slots::SlotLayout;
 use crate::kernel::winners::Winners;
 
@@ -53,7 +54,9 @@ impl RunningJoin {
         let memory = reservation.new_empty();
         memory.try_grow(SlotLayout::size_for(slots.len()))?;
         let times = self.times(&entities)?;
-        let tied_set = KeySet::build(plan.key_set(), &entities, &times, &memory)?;
+        let here = EndOnDrop::default();
+        let ended = here.signal();
+        let tied_set = KeySet::build(plan.key_set(), &entities, &times, &memory, &ended)?;
         let probing = Probing {
             plan: Arc::clone(plan),
             input,

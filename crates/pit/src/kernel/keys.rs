@@ -97,7 +97,7 @@ impl KeyEncoder {
                 let mut nulls = None;
                 let mut cast_columns = Vec::with_capacity(columns.len());
                 for (column, data_type) in columns.iter().zip(types) {
-                    let column = cast(column, data_type)?;
+                    let column = crate::key_type::as_key(column, data_type)?;
                     nulls = NullBuffer::union(nulls.as_ref(), column.logical_nulls().as_ref());
                     cast_columns.push(column);
                 }

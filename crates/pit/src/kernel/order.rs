@@ -17,14 +17,16 @@ use arrow::datatypes::{DataType, Field, Float32Type, Float64Type};
 use arrow::row::{RowConverter, Rows, SortField};
 use datafusion::common::Result;
 
-/// Encodes the tie-break columns of rows so that comparing the bytes compares the rows.
+/// Encodes the tie-break columns of rows so that comparing the bytes compares the rows: NULL lowest, NaN greatest, nested
+/// values element by element, maps by their sorted entries.
 #[derive(Debug)]
-pub(crate) struct TieEncoder {
+pub struct TieEncoder {
     converter: RowConverter,
 }
 
 impl TieEncoder {
-    pub(crate) fn try_new(types: &[DataType]) -> Result<Self> {
+    /// For columns of these types; an error for a type that has no order.
+    pub fn try_new(types: &[DataType]) -> Result<Self> {
         let options = SortOptions {
             descending: false,
             nulls_first: true,
@@ -38,7 +40,8 @@ impl TieEncoder {
         })
     }
 
-    pub(crate) fn encode(&self, columns: &[ArrayRef]) -> Result<Rows> {
+    /// Columns of the encoder's types as rows. The rows of two calls can be compared.
+    pub fn encode(&self, columns: &[ArrayRef]) -> Result<Rows> {
         let columns = columns.iter().map(normalize).collect::<Result<Vec<_>>>()?;
         Ok(self.converter.convert_columns(&columns)?)
     }

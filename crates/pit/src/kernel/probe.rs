@@ -13,7 +13,7 @@
 //! commutative, associative and idempotent: the answer cannot depend on the order in which rows arrive.
 //!
 //! A batch is walked in steps: look up every key, search every key's slots, drop what is expired or older than the slot's best,
-//! sort the others by stripe, and let them compete there. The walks ask for the cache lines of the row 16 places ahead.
+//! sort the others by stripe, and let them compete there. The walks ask for the cache lines of a row some places ahead.
 
 use std::sync::Arc;
 
@@ -26,12 +26,10 @@ use super::key_table::KeyTable;
 use super::keys::{KeyEncoder, Keys};
 use super::payload::Payload;
 use super::prefetch::prefetch;
+use super::search::{AHEAD, Walk};
 use super::slots::SlotLayout;
 use super::stripes::SharedSlots;
 use super::time::{Ratio, Times, Ttl, Unit};
-
-const AHEAD: usize = 16;
-const LINEAR: usize = 16;
 
 /// One view's slots and what its rows are compared by, shared by the threads that probe it.
 #[derive(Debug)]
@@ -51,11 +49,11 @@ pub(crate) struct ViewProbe {
 }
 
 /// Where a row's key has its slots.
-#[derive(Debug, Clone, Copy)]
-struct Hit {
-    row: u32,
-    start: u32,
-    end: u32,
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Hit {
+    pub(super) row: u32,
+    pub(super) start: u32,
+    pub(super) end: u32,
 }
 
 /// A row and the slot it competes for.
@@ -123,9 +121,7 @@ impl ViewProbe {
         self.look_up(&mut scratch.hits, &keys, &event, created.as_ref());
         scratch.candidates.clear();
         self.search(scratch, &event, created.as_ref(), &mut counts);
-        scratch
-            .candidates
-            .retain(|c| event.values[c.row as usize] >= self.slots.best(c.slot as usize));
+        self.leading(&mut scratch.candidates, &event.values);
         if scratch.candidates.is_empty() {
             counts.grown = scratch.size().cast_signed() - before.cast_signed();
             return Ok(counts);
@@ -186,56 +182,39 @@ impl ViewProbe {
     ) {
         let ratio = Ratio::of(event.unit, self.entity_unit);
         let values = &event.values;
-        match created {
-            None if ratio == Ratio::Same => {
-                self.search_with(scratch, values, counts, |row| Some(values[row]));
-            }
-            None => self.search_with(scratch, values, counts, |row| ratio.ceil(values[row])),
-            Some(created) => {
+        let walk = Walk {
+            times: &self.layout.times,
+            hits: &scratch.hits,
+            events: values,
+            candidates: &mut scratch.candidates,
+        };
+        counts.expired = match (created, ratio, self.ttl.is_in_units()) {
+            (None, Ratio::Same, true) => walk.by_event(self.ttl.in_units()),
+            (None, ..) => walk.by(&self.ttl, |row| ratio.ceil(values[row])),
+            (Some(created), ..) => {
                 let known = Ratio::of(created.unit, self.entity_unit);
-                self.search_with(scratch, values, counts, |row| {
-                    Some(
-                        ratio
-                            .ceil(values[row])?
-                            .max(known.ceil(created.values[row])?),
-                    )
-                });
+                walk.by(&self.ttl, |row| {
+                    let created = known.ceil(created.values[row])?;
+                    Some(ratio.ceil(values[row])?.max(created))
+                })
             }
-        }
+        };
+        counts.matched = scratch.candidates.len();
     }
 
-    #[inline(always)]
-    fn search_with(
-        &self,
-        scratch: &mut Scratch,
-        event: &[i64],
-        counts: &mut Counts,
-        available: impl Fn(usize) -> Option<i64>,
-    ) {
-        let times = &self.layout.times;
-        let Scratch {
-            hits, candidates, ..
-        } = scratch;
-        for (at, hit) in hits.iter().enumerate() {
-            if let Some(next) = hits.get(at + AHEAD) {
-                prefetch(times, next.start as usize);
+    /// Third walk: drops what is older than the best row of its slot.
+    fn leading(&self, candidates: &mut Vec<Candidate>, events: &[i64]) {
+        let mut kept = 0;
+        for at in 0..candidates.len() {
+            if let Some(next) = candidates.get(at + AHEAD) {
+                self.slots.prefetch(next.slot);
             }
-            let Some(available) = available(hit.row as usize) else {
-                continue;
-            };
-            let slots = &times[hit.start as usize..hit.end as usize];
-            let Some(index) = first_at_or_after(slots, available) else {
-                continue;
-            };
-            if self.ttl.expired(slots[index], event[hit.row as usize]) {
-                counts.expired += 1;
-                continue;
-            }
-            let slot = hit.start + index as u32;
-            self.slots.prefetch(slot);
-            candidates.push(Candidate { slot, row: hit.row });
+            let candidate = candidates[at];
+            let best = self.slots.best(candidate.slot as usize);
+            candidates[kept] = candidate;
+            kept += usize::from(events[candidate.row as usize] >= best);
         }
-        counts.matched += candidates.len();
+        candidates.truncate(kept);
     }
 }
 
@@ -251,26 +230,27 @@ fn push(hits: &mut Vec<Hit>, row: usize, id: usize, offsets: &[u32]) {
     }
 }
 
+/// Keys that are their own ids. Which rows have slots is as good as random, so no branch depends on it.
 fn look_up_directly(hits: &mut Vec<Hit>, values: &[i64], first: i64, keys: usize, offsets: &[u32]) {
+    let Some(last) = keys.checked_sub(1) else {
+        return;
+    };
     let id = |value: i64| value.wrapping_sub(first).cast_unsigned();
+    hits.resize(values.len(), Hit::default());
+    let mut kept = 0;
     for (row, &value) in values.iter().enumerate() {
         if let Some(next) = values.get(row + AHEAD) {
             prefetch(offsets, id(*next) as usize);
         }
-        if id(value) < keys as u64 {
-            push(hits, row, id(value) as usize, offsets);
-        }
+        let id = id(value);
+        let within = id.min(last as u64) as usize;
+        let (start, end) = (offsets[within], offsets[within + 1]);
+        hits[kept] = Hit {
+            row: row as u32,
+            start,
+            end,
+        };
+        kept += usize::from((id <= last as u64) & (start < end));
     }
-}
-
-/// The first slot whose time is not before `available`.
-#[inline(always)]
-fn first_at_or_after(slots: &[i64], available: i64) -> Option<usize> {
-    let index = if slots.len() <= LINEAR {
-        // Without branches: where the time lies among the slots is not predictable.
-        slots.iter().map(|t| usize::from(*t < available)).sum()
-    } else {
-        slots.partition_point(|time| *time < available)
-    };
-    (index < slots.len()).then_some(index)
+    hits.truncate(kept);
 }

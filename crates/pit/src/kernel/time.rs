@@ -157,13 +157,23 @@ impl Ttl {
         let nanos = nanos.filter(|n| *n > 0);
         let same_unit = nanos
             .filter(|_| entity == feature)
-            .map(|n| i64::try_from(n / entity.nanos()).unwrap_or(i64::MAX));
+            .and_then(|n| i64::try_from(n / entity.nanos()).ok());
         Self {
             nanos,
             same_unit,
             entity,
             feature,
         }
+    }
+
+    /// Whether the TTL, if there is one, is a number of units that both sides count in.
+    pub(crate) fn is_in_units(&self) -> bool {
+        self.nanos.is_none() || self.same_unit.is_some()
+    }
+
+    /// The TTL in units, where [`Self::is_in_units`].
+    pub(crate) fn in_units(&self) -> Option<i64> {
+        self.same_unit
     }
 
     /// Whether a row of this event time is too old for an entity row at `time`.
@@ -182,9 +192,13 @@ impl Ttl {
         }
     }
 
-    /// The oldest event time that can still serve an entity row at `time`, in the feature side's unit, rounded down.
+    /// The oldest event time that can still serve an entity row at `time`, in the feature side's unit, rounded down where that is
+    /// another one.
     pub(crate) fn oldest(&self, time: i64) -> Option<i64> {
         let ttl = self.nanos?;
+        if let Some(ttl) = self.same_unit {
+            return Some(time.saturating_sub(ttl));
+        }
         let nanos = (i128::from(time) * self.entity.nanos()).saturating_sub(ttl);
         let value = nanos.div_euclid(self.feature.nanos());
         Some(i64::try_from(value).unwrap_or(if value < 0 { i64::MIN } else { i64::MAX }))

@@ -18,11 +18,15 @@ mod references;
 
 use datafusion::common::Result;
 
+use super::prefetch::prefetch;
 use super::probe::ViewProbe;
 use super::row_format::{FILLED, RowFormat, RowView, TIED};
 use super::row_reader::read;
 use super::slots::NO_SLOT;
 use super::stripes::Stripe;
+
+/// How many entity rows ahead a winner's cache lines are asked for.
+const AHEAD: usize = 8;
 
 /// A view's answer: for every slot the slot that holds its winner.
 #[derive(Debug)]
@@ -35,6 +39,8 @@ pub(crate) struct Winners {
     /// The slot whose row answers each slot.
     holders: Vec<u32>,
     pub(crate) filled: usize,
+    /// Slots whose newest row is out of its TTL.
+    pub(crate) expired: usize,
 }
 
 impl Winners {
@@ -62,7 +68,7 @@ impl Winners {
         let format = payload.format;
         let (stripes, best, shift) = slots.into_parts();
         let mut holders = vec![NO_SLOT; best.len()];
-        let mut filled = 0;
+        let (mut filled, mut expired) = (0, 0);
         for (start, end) in layout.groups() {
             let mut leader = (i64::MIN, NO_SLOT);
             for slot in start..end {
@@ -73,7 +79,12 @@ impl Winners {
                 {
                     leader = (here, slot as u32);
                 }
-                if leader.1 != NO_SLOT && !ttl.expired(layout.times[slot], leader.0) {
+                if leader.1 == NO_SLOT {
+                    continue;
+                }
+                if ttl.expired(layout.times[slot], leader.0) {
+                    expired += 1;
+                } else {
                     holders[slot] = leader.1;
                     filled += 1;
                 }
@@ -86,6 +97,7 @@ impl Winners {
             best,
             holders,
             filled,
+            expired,
         }
     }
 
@@ -122,9 +134,27 @@ impl Winners {
         self.stripes[(holder >> self.shift) as usize].view(&self.format, within)
     }
 
+    #[inline(always)]
+    fn prefetch_winner(&self, slot: u32) {
+        if let Some(holder) = self.holders.get(slot as usize)
+            && let Some(stripe) = self.stripes.get((holder >> self.shift) as usize)
+        {
+            stripe.prefetch(&self.format, holder & ((1 << self.shift) - 1));
+        }
+    }
+
     /// Columns of the winners of these slots.
     pub(crate) fn gather(&self, slots: &[u32], cells: &[usize]) -> Result<Vec<ArrayRef>> {
-        let rows = slots.iter().map(|s| self.winner(*s)).collect::<Vec<_>>();
+        let row = |(at, slot): (usize, &u32)| {
+            if let Some(later) = slots.get(at + 2 * AHEAD) {
+                prefetch(&self.holders, *later as usize);
+            }
+            if let Some(next) = slots.get(at + AHEAD) {
+                self.prefetch_winner(*next);
+            }
+            self.winner(*slot)
+        };
+        let rows = slots.iter().enumerate().map(row).collect::<Vec<_>>();
         cells
             .iter()
             .map(|cell| read(&self.format.cells[*cell], &rows))

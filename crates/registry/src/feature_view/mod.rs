@@ -142,6 +142,11 @@ struct Layout {
     transformations: &'static [u32],
 }
 
+/// Where a kind of view keeps its features, in its spec.
+pub(crate) fn feature_number(kind: ViewKind) -> u32 {
+    kind.layout().features
+}
+
 /// Where a kind of view keeps its batch source, in its spec.
 pub(crate) fn source_number(kind: ViewKind) -> u32 {
     kind.layout().source

@@ -9,6 +9,7 @@ mod history;
 mod put;
 mod read;
 mod remove;
+mod taken;
 #[cfg(test)]
 mod tests;
 

@@ -11,7 +11,7 @@ use crate::fingerprint::Fingerprint;
 use crate::message::{Message, map_entry};
 use crate::names;
 use crate::registry::{Key, Kind, PROJECT_METADATA, Part, Registry};
-use crate::service::{FeatureService, Viewed};
+use crate::service::FeatureService;
 use crate::source::DataSource;
 use crate::tags::{BROUGHT_ALONG, PREFIX};
 use crate::time::{Timestamp, stamp};
@@ -98,6 +98,7 @@ impl Registry {
             .map_err(|error| unwritable(&view.name, error))?;
         self.put_view_source(project, source, now)?;
         self.put_with_history(project, &view.name, stored.as_ref(), view, bytes, now)?;
+        self.renew_copies(project, &view.name, now)?;
         match stored {
             Some(stored) => self.drop_brought_along(project, &stored.source.name),
             None => Ok(()),
@@ -115,12 +116,11 @@ impl Registry {
         let mut resolved = service.clone();
         let mut views = Vec::with_capacity(service.projections.len());
         for projection in &mut resolved.projections {
-            let Some(view) = self.feature_view(project, &projection.view)? else {
+            let Some(viewed) = self.viewed(project, &projection.view)? else {
                 return Err(self.no_such_view(project, &service.name, &projection.view)?);
             };
-            *projection = projection.resolve(&service.name, &view)?;
-            let source = self.view_source(project, &view)?;
-            views.push(Viewed { view, source });
+            *projection = projection.resolve(&service.name, &viewed.view)?;
+            views.push(viewed);
         }
         self.put_project(project, now)?;
         self.put(Kind::Service, project, &service.name, |stored| {
@@ -232,14 +232,6 @@ impl Registry {
             draft.map(SOURCE_TAGS, &tags)?;
             Ok(draft.into_bytes())
         })
-    }
-
-    fn view_source(&self, project: &str, view: &FeatureView) -> Result<Option<Vec<u8>>> {
-        let Some(bytes) = self.stored(Kind::View(view.kind), project, &view.name) else {
-            return Ok(None);
-        };
-        batch_source(bytes, view.kind)
-            .map_err(|error| Error::damaged(format!("feature view '{}'", view.name), error))
     }
 
     fn no_such_view(&self, project: &str, service: &str, view: &str) -> Result<Error> {

@@ -19,7 +19,7 @@ impl Registry {
         let mut users = self.feature_views(project)?;
         users.retain(|view| view.entities.iter().any(|entity| entity == name));
         let users = users.into_iter().map(|view| view.name).collect();
-        self.remove(Kind::Entity, project, name, "feature views", users)
+        self.remove(Kind::Entity, project, name, views(users))
     }
 
     /// Removes a feature view, and its data source if the view brought it along and no other view
@@ -34,24 +34,22 @@ impl Registry {
                 view.kind.name()
             )));
         }
-        let mut users = self.feature_services(project)?;
-        users.retain(|service| service.projections.iter().any(|taken| taken.view == name));
-        let users = users.into_iter().map(|service| service.name).collect();
+        let users = self.takers(project, name, None)?;
         let kind = Kind::View(ViewKind::Batch);
-        let removed = self.remove(kind, project, name, "feature services", users)?;
+        let removed = self.remove(kind, project, name, users)?;
         self.drop_brought_along(project, &view.source.name)?;
         Ok(removed)
     }
 
     /// Removes a feature service; false if there is none of that name.
     pub fn remove_feature_service(&mut self, project: &str, name: &str) -> Result<bool> {
-        self.remove(Kind::Service, project, name, "", Vec::new())
+        self.remove(Kind::Service, project, name, None)
     }
 
     /// Removes a data source; false if there is none of that name. One that views use stays.
     pub fn remove_data_source(&mut self, project: &str, name: &str) -> Result<bool> {
         let users = self.users_of_source(project, name)?;
-        self.remove(Kind::DataSource, project, name, "feature views", users)
+        self.remove(Kind::DataSource, project, name, views(users))
     }
 
     fn users_of_source(&self, project: &str, name: &str) -> Result<Vec<String>> {
@@ -79,23 +77,26 @@ impl Registry {
         kind: Kind,
         project: &str,
         name: &str,
-        what: &str,
-        users: Vec<String>,
+        users: Option<String>,
     ) -> Result<bool> {
         let Some(at) = self.find(kind, project, name) else {
             return Ok(false);
         };
-        if !users.is_empty() {
+        if let Some(users) = users {
             return Err(Error::new(
                 ErrorKind::InUse,
                 format!(
-                    "{} '{name}' is used by the {what} {}; remove them first",
-                    kind.name(),
-                    users.join(", ")
+                    "{} '{name}' is used by the {users}; remove them first",
+                    kind.name()
                 ),
             ));
         }
         self.parts.remove(at);
         Ok(true)
     }
+}
+
+/// Views that use an object, for people; none if there is none.
+fn views(names: Vec<String>) -> Option<String> {
+    (!names.is_empty()).then(|| format!("feature views {}", names.join(", ")))
 }

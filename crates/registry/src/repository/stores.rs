@@ -24,6 +24,11 @@ const CATALOG_KEYS: [&str; 7] = [
 /// Further keys of an online store of type `iceberg`.
 const ONLINE_KEYS: [&str; 3] = ["partition_strategy", "partition_count", "read_timeout_ms"];
 
+/// What to know of an online store that is not ours.
+const ELSEWHERE: &str = "online_store is not of type iceberg, so only Feast reads and writes it: MATERIALIZE writes to \
+                         Iceberg tables in the catalog of each view's source, namespace feast_online, unless \
+                         feast.online.catalog and feast.online.namespace say otherwise";
+
 /// What `offline_store` says. Tables come from the sources of the views, whatever the type is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -100,6 +105,7 @@ impl OnlineStore {
                 Map::from_iter([("type".to_owned(), Value::String(kind))]),
             ),
             Store::Named(kind) => {
+                notices.extend(value.map(|_| ELSEWHERE.to_owned()));
                 return Ok(Some(Self {
                     kind,
                     iceberg: None,
@@ -112,6 +118,8 @@ impl OnlineStore {
         if is_iceberg(&kind) {
             keys.note_unknown(&[&CATALOG_KEYS[..], &ONLINE_KEYS].concat(), notices);
             iceberg = Some(online_tables(&keys)?);
+        } else {
+            notices.push(ELSEWHERE.to_owned());
         }
         Ok(Some(Self { kind, iceberg }))
     }
@@ -142,7 +150,8 @@ fn online_tables(keys: &Keys) -> Result<OnlineTables> {
     let read_timeout_ms = match keys.number(TIMEOUT)? {
         None => None,
         Some(millis) => {
-            Some(u64::try_from(millis).map_err(|_| keys.wrong(TIMEOUT, "milliseconds from 0"))?)
+            let millis = u64::try_from(millis).ok().filter(|millis| *millis > 0);
+            Some(millis.ok_or_else(|| keys.wrong(TIMEOUT, "milliseconds from 1"))?)
         }
     };
     Ok(OnlineTables {

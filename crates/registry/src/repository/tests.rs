@@ -162,6 +162,10 @@ online_store:
             "online_store.read_timeout_ms",
         ),
         (
+            "online_store: {type: iceberg, read_timeout_ms: 0}",
+            "milliseconds from 1",
+        ),
+        (
             "offline_store: {type: iceberg, uri: [a]}",
             "offline_store.uri",
         ),
@@ -182,7 +186,14 @@ fn online_tables_need_keys_of_version_3() {
     assert!(refused("online_store: null").contains("switched off"));
     assert!(refused("online_store: {type: redis}").contains("type redis"));
     assert!(refused("entity_key_serialization_version: 4").contains("does not know"));
+    for other in ["redis", "{type: redis}", "{type: sqlite, path: o.db}"] {
+        let notices = with(&format!("online_store: {other}")).notices;
+        assert_eq!(notices.len(), 1, "{other}: {notices:?}");
+        assert!(notices[0].contains("namespace feast_online"), "{notices:?}");
+    }
+    assert!(with("online_store: null").notices.is_empty());
     let tables = with("online_store: iceberg");
+    assert!(tables.notices.is_empty());
     assert_eq!(tables.online_tables().unwrap().partition_count, 256);
 }
 

@@ -41,7 +41,7 @@ pub fn fixture(name: &str) -> PathBuf {
 /// Copies the fixture folder `src_dir` to `dest_dir` and rewrites the locations recorded in it, so
 /// that it reads as if it had been written below `new_root`.
 ///
-/// `new_root` is the location of `dest_dir` itself, `file:///tmp/x` for `/tmp/x`. A table whose
+/// `new_root` is the location of `dest_dir` itself, `file:///data/x` for `/data/x`. A table whose
 /// locations are paths without a scheme keeps that form. The locations to replace are found in the
 /// table metadata: a folder may hold one table, or a warehouse beside its `catalog.db`.
 ///

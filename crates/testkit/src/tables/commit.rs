@@ -94,7 +94,10 @@ impl TableMaker {
             let same = known.find(|(s, d, _)| s.id == manifest.spec.id && *d == manifest.deletes);
             match same {
                 Some((_, _, all)) => all.extend(entries),
-                None => groups.push((Arc::clone(&manifest.spec), manifest.deletes, entries)),
+                None => {
+                    let spec = self.shared_spec(manifest.spec.id)?;
+                    groups.push((spec, manifest.deletes, entries));
+                }
             }
         }
         let mut made = Vec::new();

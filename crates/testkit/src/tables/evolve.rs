@@ -35,6 +35,7 @@ impl TableMaker {
     pub fn set_columns(&mut self, fields: Vec<Field>) {
         let highest = fields.iter().map(highest_id).max().unwrap_or(0);
         self.last_column_id = self.last_column_id.max(highest);
+        self.widen_specs(&fields);
         if let Some(known) = self.schemas.iter().find(|schema| schema.fields == fields) {
             self.schema_id = known.id;
             return;
@@ -48,6 +49,23 @@ impl TableMaker {
             + 1;
         self.schemas.push(Schema { id, fields });
         self.schema_id = id;
+    }
+
+    /// Partition fields have the types that their columns were promoted to. Manifests that are there keep
+    /// those of their time.
+    fn widen_specs(&mut self, fields: &[Field]) {
+        let now = |f: &PartitionField| fields.iter().find(|column| column.id == f.source_id);
+        for spec in &mut self.specs {
+            let stale = |f: &PartitionField| now(f).is_some_and(|column| column.ty != f.source);
+            if !spec.fields.iter().any(stale) {
+                continue;
+            }
+            for field in &mut Arc::make_mut(spec).fields {
+                if let Some(column) = now(field) {
+                    field.source = column.ty.clone();
+                }
+            }
+        }
     }
 
     /// An id for a field that is added.

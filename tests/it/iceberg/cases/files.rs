@@ -205,6 +205,12 @@ async fn text_and_bytes_of_every_layout() {
         found,
     )
     .await;
+    let found: Vec<Datum> = texts.iter().map(|b| Datum::Bytes(b.to_vec())).collect();
+    for annotation in ["(STRING)", "(JSON)", "(BSON)"] {
+        let column = format!("required binary x {annotation} = 1;");
+        let written = Written::Bytes(texts.clone());
+        reads(Type::Binary, &column, written, found.clone()).await;
+    }
     let uuids: Vec<Vec<u8>> = vec![vec![0; 16], (0..16).collect()];
     let found: Vec<Datum> = uuids.iter().cloned().map(Datum::Bytes).collect();
     for annotation in ["", "(UUID)"] {

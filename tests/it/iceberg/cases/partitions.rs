@@ -252,3 +252,80 @@ async fn the_column_of_an_old_spec_is_dropped() {
         check(&table, 3, &["SELECT id FROM $t WHERE id > 1"]).await;
     }
 }
+
+/// A partition of `-0.0` and one of `0.0` are two, and NaN is one.
+#[tokio::test(flavor = "multi_thread")]
+async fn partitions_of_floats_are_told_apart_by_bits() {
+    for ty in [Type::Float, Type::Double] {
+        let of = |x: f64| match ty {
+            Type::Float => Datum::Float(x as f32),
+            _ => Datum::Double(x),
+        };
+        let schema = Schema {
+            id: 0,
+            fields: vec![
+                Field::optional(1, "id", Type::Int),
+                Field::optional(2, "x", ty.clone()),
+            ],
+        };
+        let spec = by(Transform::Identity, 2, ty.clone());
+        let mut table = TableMaker::new("s3://bucket/zeros", 2, schema, spec);
+        for x in [-0.0, 0.0, f64::NAN] {
+            let new = NewData {
+                partition: vec![of(x)],
+                ..new_data(&table, vec![vec![int(1), of(x)], vec![int(2), of(x)]])
+            };
+            append_file(&mut table, &new);
+        }
+        for (x, left) in [(-0.0, 5), (f64::NAN, 4)] {
+            let deletes = NewEquality {
+                partition: vec![of(x)],
+                ..new_equality(&[1], vec![vec![int(1)]])
+            };
+            let deletes = table.equality_deletes(&deletes).unwrap();
+            commit(&mut table, vec![deletes]);
+            check(&table, left, &["SELECT id FROM $t WHERE x = 0.0"]).await;
+        }
+    }
+}
+
+/// A snapshot of before a promotion has the values of its type, also where files lack the column.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_snapshot_has_the_type_of_its_time() {
+    for (before, after, value, shown) in [
+        (Type::Int, Type::Long, int(7), "| 7 "),
+        (Type::Float, Type::Double, Datum::Float(0.5), "| 0.5 "),
+    ] {
+        let schema = Schema {
+            id: 0,
+            fields: vec![
+                Field::optional(1, "id", Type::Int),
+                Field::optional(2, "x", before.clone()),
+            ],
+        };
+        let spec = by(Transform::Identity, 2, before);
+        let mut table = TableMaker::new("s3://bucket/older", 2, schema, spec);
+        let mut fields = table.current_schema().fields.clone();
+        let new = NewData {
+            columns: fields[..1].to_vec(),
+            rows: vec![vec![int(1)]],
+            partition: vec![value],
+            ..new_data(&table, Vec::new())
+        };
+        append_file(&mut table, &new);
+        let old = table.current().unwrap().id;
+        fields[1].ty = after;
+        table.set_columns(fields);
+        let made = table.finish();
+        let feast = context().await.unwrap();
+        let opened = open(&made, in_memory(&made).await.unwrap()).await.unwrap();
+        for at in [SnapshotSelector::SnapshotId(old), SnapshotSelector::Current] {
+            register(&feast, &opened, at).unwrap();
+            let found = answer(&feast, "SELECT x FROM t WHERE x IS NOT NULL")
+                .await
+                .unwrap();
+            let found = arrow::util::pretty::pretty_format_batches(&found).unwrap();
+            assert!(found.to_string().contains(shown), "{found}");
+        }
+    }
+}

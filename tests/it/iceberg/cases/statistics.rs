@@ -4,6 +4,7 @@
 //! What may be answered or left out by what manifests say.
 
 use super::*;
+use crate::iceberg::made::replace;
 
 const AGGREGATES: [&str; 3] = [
     "SELECT count(*), count(id), min(id), max(id) FROM $t",
@@ -231,4 +232,93 @@ async fn filters_that_come_while_running_prune_files() {
         ],
     )
     .await;
+}
+
+/// The build side of a join, as EXPLAIN shows it first.
+async fn build_side(feast: &FeastContext, sql: &str) -> String {
+    let plan = answer(feast, &format!("EXPLAIN FORMAT INDENT {sql}"))
+        .await
+        .unwrap();
+    let plan = arrow::util::pretty::pretty_format_batches(&plan)
+        .unwrap()
+        .to_string();
+    let below = plan.split_once("HashJoinExec").map(|(_, below)| below);
+    let first = below.and_then(|below| below.split_once("table="));
+    let Some((_, first)) = first else {
+        panic!("no join of tables: {plan}");
+    };
+    first.chars().take_while(|c| *c != ',').collect()
+}
+
+/// Row counts of files reach the planner: the side of a join that has fewer is built, whichever is written
+/// first, also where deletes make them estimates.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_smaller_table_is_the_build_side() {
+    let feast = context().await.unwrap();
+    for merge_on_read in [false, true] {
+        let mut small = people(2);
+        let path = append(&mut small, rows(0..50)).path.clone();
+        let mut large = people(2);
+        for first in [0, 1000] {
+            append(&mut large, rows(first..first + 500));
+        }
+        delete_positions(&mut small, vec![(path, 1)]);
+        for (name, table) in [("small", &small), ("large", &large)] {
+            let made = table.finish();
+            let io = in_memory(&made).await.unwrap();
+            let ident = iceberg::TableIdent::from_strs(["ns", name]).unwrap();
+            let opened = iceberg::table::StaticTable::from_metadata_file(&made.metadata, ident, io);
+            let opened = opened.await.unwrap().into_table();
+            register(&feast, &opened, SnapshotSelector::Current).unwrap();
+            let provider = feast.session().table_provider("t").await.unwrap();
+            replace(&feast, name, provider).unwrap();
+        }
+        let setting = Setting {
+            merge_on_read,
+            ..Setting::AUTO
+        };
+        setting.apply(&feast).unwrap();
+        for sql in [
+            "SELECT * FROM small JOIN large ON small.id = large.id",
+            "SELECT * FROM large JOIN small ON small.id = large.id",
+            "SELECT * FROM large JOIN small ON small.id = large.id WHERE large.name <> 'x'",
+        ] {
+            assert_eq!(build_side(&feast, sql).await, "ns.small", "{sql}");
+        }
+        let plan = feast
+            .sql("SELECT id FROM large WHERE id > 900")
+            .await
+            .unwrap();
+        let plan = plan.create_physical_plan().await.unwrap();
+        let mut scan = plan;
+        while let Some(child) = scan.children().first().map(|child| Arc::clone(child)) {
+            scan = child;
+        }
+        let known = scan.partition_statistics(None).unwrap();
+        let id = &known.column_statistics[0];
+        let bounds = [&id.min_value, &id.max_value].map(|bound| bound.get_value().cloned());
+        let expected =
+            [1000, 1499].map(|id| Some(datafusion::common::ScalarValue::Int32(Some(id))));
+        assert_eq!((known.num_rows.get_value(), bounds), (Some(&500), expected));
+    }
+}
+
+/// Two scans in one plan, each of which has one end of the range that 64 bits have.
+#[tokio::test(flavor = "multi_thread")]
+async fn estimates_over_all_integers_do_not_overflow() {
+    let schema = Schema {
+        id: 0,
+        fields: vec![Field::optional(1, "id", Type::Long)],
+    };
+    let mut table = TableMaker::new("s3://bucket/wide", 2, schema, unpartitioned());
+    let path = append(&mut table, vec![vec![int(i64::MIN)], vec![int(0)]])
+        .path
+        .clone();
+    append(&mut table, vec![vec![int(0)], vec![int(i64::MAX)]]);
+    delete_positions(&mut table, vec![(path, 1)]);
+    let queries = [
+        "SELECT count(*) FROM $t WHERE id > 5",
+        "SELECT count(*) FROM $t AS a JOIN $t AS b ON a.id = b.id WHERE a.id < 3",
+    ];
+    check(&table, 3, &queries).await;
 }

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{PoisonError, RwLockReadGuard};
 
-use datafusion::common::{Result, plan_err};
+use datafusion::common::{DataFusionError, Result, plan_err};
 use feast_iceberg::CatalogOptions;
 use feast_registry::{CatalogKey, DataSource, IcebergSource, SourceCatalog};
 
@@ -55,7 +55,7 @@ pub(in crate::session) async fn attach_catalogs(
 
 impl Catalogs {
     /// What became of the catalog that a source describes.
-    fn find(&self, key: &CatalogKey) -> Option<&Result<String, String>> {
+    pub(super) fn find(&self, key: &CatalogKey) -> Option<&Result<String, String>> {
         let mut found = self.found.iter();
         found
             .find(|(known, _)| known.serves(key))
@@ -109,7 +109,7 @@ impl OpenRepository {
         names.collect()
     }
 
-    fn catalogs(&self) -> RwLockReadGuard<'_, Catalogs> {
+    pub(super) fn catalogs(&self) -> RwLockReadGuard<'_, Catalogs> {
         self.catalogs.read().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -129,7 +129,7 @@ impl OpenRepository {
             let name = free_name(scope, &catalog.name);
             let options = options(&catalog, &name, &self.config.dir);
             let attached = scope.attach_catalog(options, false).await;
-            attached.map_or_else(|error| Err(error.strip_backtrace()), |()| Ok((name, true)))
+            attached.map_or_else(|error| Err(reason(error)), |()| Ok((name, true)))
         };
         let mut catalogs = self
             .catalogs
@@ -156,6 +156,14 @@ impl OpenRepository {
             }
         };
         catalogs.found.insert(key, found);
+    }
+}
+
+/// What went wrong, without the kind of error before it.
+fn reason(error: DataFusionError) -> String {
+    match error {
+        DataFusionError::External(error) => error.to_string(),
+        error => error.strip_backtrace(),
     }
 }
 

@@ -6,8 +6,8 @@
 //! The data files of an Iceberg table are Parquet too, but reading them as such brings rows back that were deleted, replaced or
 //! never committed. Such a path is found out by the table's metadata and refused.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::catalog::TableProvider;
 use datafusion::common::{DataFusionError, Result, plan_err};
@@ -15,6 +15,7 @@ use datafusion::datasource::listing::ListingTableUrl;
 use feast_registry::{DataSource, FileSource};
 use futures::{StreamExt, TryStreamExt};
 use glob::{MatchOptions, Pattern};
+use object_store::local::LocalFileSystem;
 use object_store::path::{DELIMITER, Path};
 use object_store::{ObjectStore, ObjectStoreExt};
 use url::Url;
@@ -51,7 +52,8 @@ impl FeastScope {
             files.base = ListingTableUrl::parse(format!("{path}/"))?;
         }
         let below = files.list(store.as_ref()).await?;
-        if let Some(table) = files.iceberg_table(store.as_ref(), &below).await {
+        let plain = &self.shared().plain_folders;
+        if let Some(table) = files.iceberg_table(store.as_ref(), &below, plain).await {
             return plan_err!(
                 "data source {} reads the data files of an Iceberg table at {table} as plain Parquet files, which would bring back \
                  rows that were deleted or replaced; use Feast's IcebergSource for it, or CREATE OR REPLACE FEATURE VIEW … FROM \
@@ -148,7 +150,12 @@ impl Files {
     }
 
     /// Where the Iceberg table is that owns a named file, if there is one.
-    async fn iceberg_table(&self, store: &dyn ObjectStore, below: &[Path]) -> Option<String> {
+    async fn iceberg_table(
+        &self,
+        store: &dyn ObjectStore,
+        below: &[Path],
+        plain: &PlainFolders,
+    ) -> Option<String> {
         let inside: BTreeSet<&str> = below.iter().filter_map(table_of).collect();
         let owned = |file: &&Path| {
             self.names(file)
@@ -168,17 +175,57 @@ impl Files {
             folder = parent(&folder)?;
         }
         loop {
-            let metadata = store.list(Some(&folder.clone().join("metadata")));
-            let mut metadata = metadata.take(LOOKED_AT);
-            // Who may not list a folder cannot be told what is in it.
-            while let Some(Ok(object)) = metadata.next().await {
-                if table_of(&object.location) == Some(folder.as_ref()) {
-                    return Some(place(folder.as_ref()));
+            let asked = place(folder.as_ref());
+            if !plain.has(&asked) && !self.lacks_metadata(&folder) {
+                if is_table(store, &folder).await {
+                    return Some(asked);
+                }
+                if !self.is_local() {
+                    plain.add(asked);
                 }
             }
             folder = parent(&folder)?;
         }
     }
+
+    fn is_local(&self) -> bool {
+        self.base.scheme() == "file"
+    }
+
+    /// Whether it is known without listing that a folder on a disk is no table's.
+    fn lacks_metadata(&self, folder: &Path) -> bool {
+        let path = LocalFileSystem::new().path_to_filesystem(&folder.clone().join("metadata"));
+        self.is_local() && path.is_ok_and(|path| !path.is_dir())
+    }
+}
+
+/// The folders of object stores in which the session found no Iceberg table. Each statement would ask for each of them, a request
+/// a time; on a disk that costs next to nothing, and nothing is kept.
+#[derive(Debug, Default)]
+pub(crate) struct PlainFolders(Mutex<HashSet<String>>);
+
+impl PlainFolders {
+    fn has(&self, folder: &str) -> bool {
+        let folders = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        folders.contains(folder)
+    }
+
+    fn add(&self, folder: String) {
+        let mut folders = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        folders.insert(folder);
+    }
+}
+
+/// Whether a folder has the metadata of an Iceberg table. Who may not list it cannot be told.
+async fn is_table(store: &dyn ObjectStore, folder: &Path) -> bool {
+    let metadata = store.list(Some(&folder.clone().join("metadata")));
+    let mut metadata = metadata.take(LOOKED_AT);
+    while let Some(Ok(object)) = metadata.next().await {
+        if table_of(&object.location) == Some(folder.as_ref()) {
+            return true;
+        }
+    }
+    false
 }
 
 /// Whether an object store has no object there.

@@ -6,6 +6,7 @@
 mod catalogs;
 mod file_source;
 mod object_registry;
+mod online;
 mod registry;
 mod spark;
 
@@ -17,6 +18,7 @@ use feast_registry::FeatureRepository;
 
 use self::catalogs::Catalogs;
 pub(super) use self::catalogs::attach_catalogs;
+pub(crate) use self::file_source::PlainFolders;
 pub(super) use self::registry::open_registry;
 use super::context::FeastContext;
 use crate::ops::from_registry;
@@ -41,7 +43,8 @@ impl FeastContext {
     /// Opens a Feast feature repository: a folder with `feature_store.yaml`.
     ///
     /// Its definitions are read from the registry that the file names, and written there. The Iceberg catalogs of its sources are
-    /// attached under their names. What cannot be used is no error: [`FeastContext::notices`] and the table
+    /// attached under their names. An `online_store` of type `iceberg` says where online tables are: its keys become the settings
+    /// `feast.online.…`. What cannot be used is no error: [`FeastContext::notices`] and the table
     /// `feast.registry.unsupported` tell of it, and the rest works. Object stores are opened with the credentials of the environment.
     ///
     /// An error says what is wrong with the file, or why the registry cannot be read.

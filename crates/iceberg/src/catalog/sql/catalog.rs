@@ -4,6 +4,7 @@
 //! `iceberg::Catalog` for the SQL catalog.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use iceberg::spec::TableMetadataBuilder;
@@ -178,7 +179,11 @@ impl Catalog for SqlCatalog {
 
     async fn load_table(&self, table: &TableIdent) -> iceberg::Result<Table> {
         let file = self.metadata_file(table).await?;
-        let metadata = self.read_metadata(table, &file).await?;
+        if let Some(known) = self.loaded.get(table, &file) {
+            return self.table(table.clone(), &file, known);
+        }
+        let metadata = Arc::new(self.read_metadata(table, &file).await?);
+        self.loaded.keep(table, &file, &metadata);
         self.table(table.clone(), &file, metadata)
     }
 

@@ -133,6 +133,41 @@ impl Database {
             .map_err(|cause| self.failed(format_args!("create '{name}'"), cause))
     }
 
+    /// Makes a new catalog database where there is no file. Others see no file or a whole catalog, and never replace one.
+    pub(super) fn create_if_missing(&self) -> Result<()> {
+        if self.path.exists() {
+            return Ok(());
+        }
+        let failed = |cause| {
+            let text = format!(
+                "catalog database '{}' cannot be created",
+                self.path.display()
+            );
+            Error::new(ErrorKind::Io, text).with_source(cause)
+        };
+        let folder = self.path.parent().unwrap_or(&self.path);
+        let mut builder = tempfile::Builder::new();
+        // As any new file, not for its owner alone.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let made = builder
+            .tempfile_in(folder)
+            .map_err(failed)?
+            .into_temp_path();
+        let connection = Connection::open(&made)
+            .and_then(|connection| connection.execute_batch(LAYOUT).map(|()| connection))
+            .map_err(|cause| self.failed("create it", cause))?;
+        connection
+            .close()
+            .map_err(|(_, cause)| self.failed("create it", cause))?;
+        match made.persist_noclobber(&self.path) {
+            Ok(()) => Ok(()),
+            // Another process was faster.
+            Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => Err(failed(error.error)),
+        }
+    }
+
     /// A failure of SQLite while trying to `verb`, in words.
     pub(super) fn failed(&self, doing: impl Display, cause: rusqlite::Error) -> Error {
         let name = self.path.display();
@@ -180,7 +215,7 @@ impl Database {
                 ErrorKind::NotFound,
                 format!(
                     "catalog database '{name}' does not exist: expected the SQLite file of an \
-                     Iceberg SQL catalog; it is never created by opening it"
+                     Iceberg SQL catalog; to make an empty one, add the option create 'true'"
                 ),
             ),
             _ => Error::new(

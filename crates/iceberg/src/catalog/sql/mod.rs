@@ -6,11 +6,27 @@
 mod catalog;
 mod database;
 mod file_state;
+mod loaded;
 mod metadata;
 mod naming;
 mod rows;
 mod stage;
 mod tables;
+/// Whether a file that is not there is made.
+fn is_made(options: &CatalogOptions) -> Result<bool> {
+    match options.properties.get("create").map(String::as_str) {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(other) => Err(Error::new(
+            ErrorKind::Invalid,
+            format!(
+                "catalog '{}', option 'create' is '{other}': expected true or false",
+                options.name
+            ),
+        )),
+    }
+}
+
 #[cfg(test)]
 mod tests;
 mod uri;
@@ -28,6 +44,7 @@ use super::options::CatalogOptions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::storage::{CATALOG_PROPERTY, ObjectStorageFactory};
 use database::{Database, Session};
+use loaded::LoadedMetadata;
 use naming::Naming;
 use rows::Rows;
 pub(crate) use stage::StagedTable;
@@ -47,10 +64,12 @@ pub struct SqlCatalog {
     database: Database,
     warehouse: Option<String>,
     file_io: FileIO,
+    loaded: Arc<LoadedMetadata>,
 }
 
 impl SqlCatalog {
-    /// Opens the catalog that `options` describe. The file has to exist and to be a catalog.
+    /// Opens the catalog that `options` describe. The file has to be a catalog; where there is none, the option `create` with the
+    /// value `true` makes an empty one.
     ///
     /// The rows of one catalog in the file are shown: those under the option `catalog-name`; else
     /// those under the catalog's own name; else those under the only name there is. Where there is no name yet,
@@ -87,6 +106,11 @@ impl SqlCatalog {
         let file = uri::database_file(&options.uri)
             .map_err(|error| error.context(format_args!("catalog '{name}'")))?;
         let database = Database::new(file, busy_timeout);
+        if is_made(options)? {
+            database
+                .create_if_missing()
+                .map_err(|error| error.context(format_args!("catalog '{name}'")))?;
+        }
         let names = database.read(|session| {
             rows::catalog_names(session)
                 .map_err(|cause| database.failed("read the catalogs' names", cause))
@@ -128,6 +152,7 @@ impl SqlCatalog {
             database,
             warehouse,
             file_io,
+            loaded: Arc::default(),
         }
     }
 

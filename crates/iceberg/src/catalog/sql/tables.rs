@@ -3,7 +3,7 @@
 
 //! A table's row and metadata file, together.
 
-use iceberg::spec::TableMetadata;
+use iceberg::spec::{TableMetadata, TableMetadataRef};
 use iceberg::table::Table;
 use iceberg::{Catalog, NamespaceIdent, Runtime, TableIdent};
 
@@ -78,7 +78,7 @@ impl SqlCatalog {
         &self,
         ident: TableIdent,
         file: &str,
-        metadata: TableMetadata,
+        metadata: impl Into<TableMetadataRef>,
     ) -> iceberg::Result<Table> {
         Table::builder()
             .identifier(ident)

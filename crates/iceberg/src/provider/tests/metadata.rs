@@ -193,3 +193,25 @@ async fn branches_and_tags_of_the_first_version_are_read() {
         "{error}"
     );
 }
+
+/// Partition specs and sort orders of another engine: nothing prunes by them, and deletes find their
+/// partitions.
+#[tokio::test]
+async fn transforms_that_are_not_known_do_not_matter() {
+    let dir = TempDir::new().unwrap();
+    copy(&fixture("spark_feature_events_mor"), dir.path());
+    let wanted = count(open(dir.path(), true).await.unwrap()).await.unwrap();
+    let file = newest(dir.path());
+    changed(&file, |m| {
+        for field in m["partition-specs"][0]["fields"].as_array_mut().unwrap() {
+            field["transform"] = json!("zorder[3]");
+            let source = field.as_object_mut().unwrap().remove("source-id").unwrap();
+            field["source-ids"] = json!([source, 1]);
+        }
+        let by = json!([{"transform": "hilbert", "source-id": 1, "direction": "asc", "null-order": "nulls-first"}]);
+        let order = json!({"order-id": 77, "fields": by});
+        m["sort-orders"].as_array_mut().unwrap().push(order);
+    });
+    let opened = open(dir.path(), true).await.unwrap();
+    assert_eq!(count(opened).await.unwrap(), wanted);
+}

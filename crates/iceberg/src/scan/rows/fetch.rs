@@ -4,7 +4,8 @@
 //! Fetches columns of rows by their references.
 //!
 //! References are grouped by file; the footer tells which row groups their positions are in. A piece of work is some row groups
-//! of one file with the rows to read of them; pieces are read at the same time and given in order.
+//! of one file with the rows to read of them; pieces are read at the same time and given in order. Batches that wait for those
+//! before them are reserved in the memory pool.
 
 use std::fmt::{self, Debug, Formatter};
 use std::ops::Range;
@@ -17,9 +18,11 @@ use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::FileOpener;
 use datafusion::datasource::physical_plan::parquet::{ParquetAccessPlan, RowGroupAccess};
 use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::projection::ProjectionExprs;
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
+use datafusion::physical_plan::spill::get_record_batch_memory_size;
 use datafusion::physical_plan::stream::{RecordBatchReceiverStream, RecordBatchStreamAdapter};
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::ObjectStore;
@@ -67,7 +70,8 @@ impl RowFetcher {
     ///
     /// # Errors
     ///
-    /// Those of reading files, with the file's name; an internal error when references do not ascend or are not of this scan.
+    /// Those of reading files, with the file's name; when the memory pool has no room for a batch; an internal error when references
+    /// do not ascend or are not of this scan.
     pub fn fetch(
         &self,
         references: Arc<[u64]>,
@@ -84,11 +88,14 @@ impl RowFetcher {
             readers.push(LeafReader::try_new(leaf, columns, context, batch_size)?);
         }
         let concurrent = context.session_config().target_partitions().max(1);
+        let waiting = MemoryConsumer::new("RowFetcher").register(context.memory_pool());
+        let waiting = Arc::new(waiting);
         let fetching = Arc::new(Fetching {
             files: Arc::clone(&self.files),
             readers,
             schema: Arc::clone(&schema),
             references,
+            waiting: Arc::clone(&waiting),
         });
         let runs = fetching.runs()?;
         let pieces_a_file = (2 * concurrent).div_ceil(runs.len().max(1));
@@ -107,7 +114,8 @@ impl RowFetcher {
             .try_flatten()
             .map_ok(|(fetching, piece)| async move { Ok(fetching.start(piece)) })
             .try_buffered(concurrent)
-            .try_flatten();
+            .try_flatten()
+            .inspect_ok(move |batch| waiting.shrink(get_record_batch_memory_size(batch)));
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
     }
 }
@@ -155,6 +163,8 @@ struct Fetching {
     readers: Vec<LeafReader>,
     schema: SchemaRef,
     references: Arc<[u64]>,
+    /// The batches that have been read and not given.
+    waiting: Arc<MemoryReservation>,
 }
 
 /// Some rows of one file.
@@ -243,6 +253,8 @@ impl Fetching {
                 let batch = batch.map_err(|e| reader.leaf.named(e, path))?;
                 found += batch.num_rows();
                 let batch = with_schema(&self.schema, batch)?;
+                self.waiting
+                    .try_grow(get_record_batch_memory_size(&batch))?;
                 if batches.send(Ok(batch)).await.is_err() {
                     // Nobody wants the rest.
                     return Ok(());

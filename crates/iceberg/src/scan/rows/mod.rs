@@ -25,4 +25,5 @@ mod source;
 mod split;
 
 pub use fetch::RowFetcher;
+pub(super) use prune::readable;
 pub use split::{SplitScan, split_scan};

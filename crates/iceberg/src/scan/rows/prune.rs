@@ -179,29 +179,40 @@ fn file_schema(
     logical: &SchemaRef,
     metadata: &ArrowReaderMetadata,
 ) -> Result<SchemaRef> {
-    let mut schema = Arc::clone(metadata.schema());
-    if let Some(coerced) = apply_file_schema_type_coercions(logical, &schema) {
-        schema = read_as(metadata, coerced)?;
-    }
     let options = &leaf.parquet.table_parquet_options().global;
-    let unit = match options.coerce_int96.as_deref() {
+    let read = readable(options.coerce_int96.as_deref(), logical, metadata.clone())?;
+    Ok(Arc::clone(read.schema()))
+}
+
+/// `metadata` with the types in which the source reads the file's columns.
+pub(in crate::scan) fn readable(
+    coerce_int96: Option<&str>,
+    logical: &SchemaRef,
+    mut metadata: ArrowReaderMetadata,
+) -> Result<ArrowReaderMetadata> {
+    if let Some(coerced) = apply_file_schema_type_coercions(logical, metadata.schema()) {
+        metadata = read_as(&metadata, coerced)?;
+    }
+    let unit = match coerce_int96 {
         Some("s") => TimeUnit::Second,
         Some("ms") => TimeUnit::Millisecond,
         Some("us") => TimeUnit::Microsecond,
         Some("ns") => TimeUnit::Nanosecond,
-        _ => return Ok(schema),
+        _ => return Ok(metadata),
     };
     let columns = metadata.metadata().file_metadata().schema_descr();
-    match coerce_int96_to_resolution(columns, &schema, &unit) {
-        Some(coerced) => read_as(metadata, coerced),
-        None => Ok(schema),
+    match coerce_int96_to_resolution(columns, metadata.schema(), &unit) {
+        Some(coerced) => read_as(&metadata, coerced),
+        None => Ok(metadata),
     }
 }
 
-fn read_as(metadata: &ArrowReaderMetadata, schema: Schema) -> Result<SchemaRef> {
+fn read_as(metadata: &ArrowReaderMetadata, schema: Schema) -> Result<ArrowReaderMetadata> {
     let options = ArrowReaderOptions::new().with_schema(Arc::new(schema));
-    let metadata = ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options)?;
-    Ok(Arc::clone(metadata.schema()))
+    Ok(ArrowReaderMetadata::try_new(
+        Arc::clone(metadata.metadata()),
+        options,
+    )?)
 }
 
 /// Adds what was pruned to what EXPLAIN ANALYZE shows.

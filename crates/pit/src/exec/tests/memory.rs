@@ -16,9 +16,13 @@ const ENTITIES: i64 = 4_000;
 /// A session with so many bytes, whose temporary files go to `folder`.
 fn limited(bytes: usize, folder: &Path) -> SessionContext {
     let mode = DiskManagerMode::Directories(vec![folder.to_path_buf()]);
+    limited_with(bytes, DiskManagerBuilder::default().with_mode(mode))
+}
+
+fn limited_with(bytes: usize, disk: DiskManagerBuilder) -> SessionContext {
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_limit(bytes, 1.0)
-        .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(mode))
+        .with_disk_manager_builder(disk)
         .build_arc()
         .unwrap();
     SessionContext::new_with_config_rt(SessionConfig::new().with_batch_size(100), runtime)
@@ -165,6 +169,43 @@ async fn dropping_the_answer_leaves_no_file_and_no_memory() {
     assert_eq!(context.runtime_env().memory_pool.reserved(), 0);
     assert_eq!(files(&folder), 0);
     std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[tokio::test]
+async fn temporary_files_keep_to_their_limit() {
+    let folder = folder("limit");
+    let mode = DiskManagerMode::Directories(vec![folder.clone()]);
+    let disk = DiskManagerBuilder::default()
+        .with_mode(mode)
+        .with_max_temp_directory_size(10_000);
+    let context = limited_with(60_000, disk);
+    let join = joined(&context).await;
+    let error = collect(join, context.task_ctx()).await.unwrap_err();
+    let error = error.to_string();
+    assert!(error.contains("max_temp_directory_size"), "{error}");
+    assert_eq!(context.runtime_env().memory_pool.reserved(), 0);
+    assert_eq!(files(&folder), 0);
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[tokio::test]
+async fn without_temporary_files_parts_are_taken_from_memory() {
+    let disk = || DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled);
+    let context = limited_with(usize::MAX / 2, disk());
+    let join = joined(&context).await;
+    let whole = collect(Arc::clone(&join) as _, context.task_ctx())
+        .await
+        .unwrap();
+    let wanted = metric(&join, "peak_mem_used");
+    let context = limited_with(wanted / 2, disk());
+    let join = joined(&context).await;
+    let answer = collect(Arc::clone(&join) as _, context.task_ctx())
+        .await
+        .unwrap();
+    assert_eq!(text(&answer), text(&whole));
+    assert!(metric(&join, "parts") > 1);
+    assert_eq!(spilled(&join), 0);
+    assert_eq!(context.runtime_env().memory_pool.reserved(), 0);
 }
 
 #[tokio::test]

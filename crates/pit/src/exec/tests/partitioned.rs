@@ -19,7 +19,9 @@ fn key(name: &str) -> PitKey {
 }
 
 /// Keys of other types on each side: strings and views of strings, 32 and 64 bits.
-async fn sides(context: &SessionContext) -> (Arc<dyn ExecutionPlan>, Arc<dyn ExecutionPlan>) {
+pub(super) async fn sides(
+    context: &SessionContext,
+) -> (Arc<dyn ExecutionPlan>, Arc<dyn ExecutionPlan>) {
     let n = 200_i64;
     let a = (0..n)
         .map(|r| format!("key {}", r % 13))
@@ -47,7 +49,7 @@ async fn sides(context: &SessionContext) -> (Arc<dyn ExecutionPlan>, Arc<dyn Exe
     )
 }
 
-fn spec() -> Arc<PitSpec> {
+pub(super) fn spec() -> Arc<PitSpec> {
     let composite = PitView {
         keys: vec![key("b"), key("a")],
         created_time: None,
@@ -59,7 +61,7 @@ fn spec() -> Arc<PitSpec> {
     })
 }
 
-fn sorted(answer: &[RecordBatch]) -> Vec<(Option<i64>, Option<i64>)> {
+pub(super) fn sorted(answer: &[RecordBatch]) -> Vec<(Option<i64>, Option<i64>)> {
     let mut rows: Vec<_> = column(answer, "row")
         .into_iter()
         .zip(column(answer, "v"))
@@ -68,7 +70,10 @@ fn sorted(answer: &[RecordBatch]) -> Vec<(Option<i64>, Option<i64>)> {
     rows
 }
 
-fn optimized(plan: Arc<dyn ExecutionPlan>, config: &SessionConfig) -> Arc<dyn ExecutionPlan> {
+pub(super) fn optimized(
+    plan: Arc<dyn ExecutionPlan>,
+    config: &SessionConfig,
+) -> Arc<dyn ExecutionPlan> {
     PhysicalOptimizer::new()
         .rules
         .iter()
@@ -154,20 +159,6 @@ async fn unequal_numbers_of_partitions_are_refused() {
         .unwrap()
         .to_string();
     assert!(error.contains("3 partitions, its input 1 has"), "{error}");
-}
-
-#[tokio::test]
-async fn a_sort_above_is_not_mistaken_for_one_of_a_side() {
-    let config = SessionConfig::new().with_target_partitions(2);
-    let context = SessionContext::new_with_config(config.clone());
-    let (entity, input) = sides(&context).await;
-    for mode in [PitJoinMode::Collected, PitJoinMode::Partitioned] {
-        let inputs = vec![Arc::clone(&input)];
-        let join =
-            PitJoinExec::try_new_with_mode(Arc::clone(&entity), inputs, spec(), mode).unwrap();
-        // A sort by a column of the answer would be moved to the column of that number of an input.
-        assert!(join.maintains_input_order().iter().all(|kept| !kept));
-    }
 }
 
 #[tokio::test]

@@ -40,6 +40,7 @@ impl Winners {
             best: self.best.clone(),
             holders: self.holders.clone(),
             filled: self.filled,
+            expired: self.expired,
             format,
         };
         for slot in self.tied() {

@@ -3,10 +3,10 @@
 
 //! The book as a whole, on files that Feast made (`tests/data/make_registries.py`).
 
+mod copies;
 mod damaged;
 mod edits;
 mod feast_files;
-mod mutated;
 mod rules;
 mod versions;
 mod written;

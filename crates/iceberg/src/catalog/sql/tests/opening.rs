@@ -320,3 +320,34 @@ async fn the_first_write_is_under_the_catalogs_own_name() {
     assert_eq!(catalog.list_namespaces(None).await.unwrap(), vec![shop()]);
     assert_eq!(catalog.catalog_name(), "lake");
 }
+
+#[tokio::test]
+async fn a_file_that_is_not_there_is_made_when_asked() {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("new.db");
+    let made = options(&file, None, &[("create", "true")]);
+    let (first, second) = tokio::join!(SqlCatalog::open(&made), SqlCatalog::open(&made));
+    for catalog in [first.unwrap(), second.unwrap()] {
+        assert!(catalog.list_namespaces(None).await.unwrap().is_empty());
+    }
+    let before = std::fs::read(&file).unwrap();
+    SqlCatalog::open(&made).await.unwrap();
+    assert_eq!(std::fs::read(&file).unwrap(), before);
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+
+    let text = dir.path().join("text.db");
+    std::fs::write(&text, "hello, I am no database at all").unwrap();
+    let error = SqlCatalog::open(&options(&text, None, &[("create", "true")])).await;
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::NotACatalog);
+    let error = SqlCatalog::open(&options(&file, None, &[("create", "yes")])).await;
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("option 'create' is 'yes'"), "{error}");
+    let error = SqlCatalog::open(&options(
+        &dir.path().join("no/new.db"),
+        None,
+        &[("create", "true")],
+    ))
+    .await;
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("cannot be created"), "{error}");
+}
