@@ -9,6 +9,7 @@
 //! - **slot**: one distinct (key, time) of the entity side; **winner**: the feature row a slot is answered with.
 //! - **build**: laying out the slots; **probe**: feature rows competing for them; **gather**: writing the answer.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -118,8 +119,9 @@ impl PitSpec {
             view.check(entity, schema)?;
             fields.extend(view.output_fields(schema)?);
         }
-        for (at, field) in fields.iter().enumerate() {
-            if fields[..at].iter().any(|f| f.name() == field.name()) {
+        let mut names = HashSet::with_capacity(fields.len());
+        for field in &fields {
+            if !names.insert(field.name()) {
                 return plan_err!(
                     "feast_pit_join: two columns of the answer are called {}; rename one or set full_feature_names => true",
                     field.name()

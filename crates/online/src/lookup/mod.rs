@@ -247,15 +247,19 @@ fn report(view: &LookupView, origin: Origin) -> ViewReport {
     }
 }
 
-/// The table that the view is answered from; None for its source.
+/// The table that the view is answered from; None for its source. A table that was made and never committed to tells nothing of
+/// the view.
 async fn online_table(wanted: &LookupView, options: &LookupOptions) -> Result<Option<OnlineTable>> {
     let table = match (&wanted.store, options.source) {
         (_, LookupSource::Offline) => None,
         (Some(store), _) => store.open(&wanted.view).await?,
         (None, _) => None,
     };
+    let made = table.is_some();
+    let table = table.filter(|table| table.snapshot_id().is_some());
     if table.is_none() && options.source == LookupSource::Online {
         let place = match &wanted.store {
+            Some(store) if made => format!("table {} is empty", store.table_name(&wanted.view)),
             Some(store) => format!("there is no table {}", store.table_name(&wanted.view)),
             None => "no catalog is set for it".to_owned(),
         };

@@ -11,7 +11,7 @@
 //!   late           the same, payload fetched by reference
 //! ```
 //!
-//! Run it with `cargo run --release --example cancel`.
+//! `cargo bench --workspace --bench cancel`.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,8 +28,8 @@ const MOMENTS: u32 = 20;
 const BATCH: i64 = 8_192;
 const KEYS: i64 = 200_000;
 
-const WIDE: &str = "COPY (SELECT value % 50000 AS driver_id, to_timestamp(value)::TIMESTAMP AS event_timestamp,
-        'a text that takes some room ' || value AS a, 'and another one of that kind ' || value * 7 AS b
+const WIDE: &str = "COPY (SELECT value % 50000 AS driver_id, arrow_cast(to_timestamp(value), 'Timestamp(Microsecond, None)') AS event_timestamp,
+        concat('a text that takes some room ', value) AS a, concat('and another one of that kind ', value * 7) AS b
      FROM generate_series(1, 3000000)) TO '{}' STORED AS PARQUET";
 
 const DEFINITIONS: [&str; 3] = [
