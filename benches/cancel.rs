@@ -38,7 +38,8 @@ const DEFINITIONS: [&str; 3] = [
     "CREATE FEATURE VIEW wide ENTITIES (driver) FROM wide_rows TIMESTAMP event_timestamp",
 ];
 
-const JOIN: &str = "SELECT * FROM feast_pit_join((SELECT driver_id, event_timestamp FROM orders), ['stats:v'])";
+const JOIN: &str =
+    "SELECT * FROM feast_pit_join((SELECT driver_id, event_timestamp FROM orders), ['stats:v'])";
 const WIDE_JOIN: &str = "SELECT * FROM feast_pit_join((SELECT driver_id, event_timestamp FROM few), ['wide:a', 'wide:b'])";
 
 fn main() -> Result<()> {
