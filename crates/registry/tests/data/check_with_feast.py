@@ -2,8 +2,8 @@
 # Copyright the datafusion-feast authors
 """Opens with Feast 0.67.0 a registry that feast-registry wrote, and checks what it holds.
 
-FEAST_REGISTRY_OUT=/tmp/written.db cargo test -p feast-registry what_was_put
-python crates/registry/tests/data/check_with_feast.py /tmp/written.db
+FEAST_REGISTRY_OUT=written.db cargo test -p feast-registry what_was_put
+python crates/registry/tests/data/check_with_feast.py written.db
 """
 
 import os

@@ -40,12 +40,12 @@ mod tests {
 
     #[test]
     fn the_state_directory_comes_first() {
-        let home = || Some(PathBuf::from("/home/u"));
+        let home = || Some(PathBuf::from("/u"));
         assert_eq!(
             place(Some("/state".into()), home()),
             Some(PathBuf::from("/state/feast-sql/history"))
         );
-        let in_home = Some(PathBuf::from("/home/u/.local/state/feast-sql/history"));
+        let in_home = Some(PathBuf::from("/u/.local/state/feast-sql/history"));
         assert_eq!(place(None, home()), in_home);
         assert_eq!(place(Some("relative".into()), home()), in_home);
         assert_eq!(place(None, None), None);
