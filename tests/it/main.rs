@@ -23,6 +23,7 @@ mod join_memory;
 mod late_payload;
 mod listing;
 mod online;
+mod pit_counts;
 mod pit_fuzz;
 mod pit_golden;
 mod pit_oracle;

@@ -59,10 +59,16 @@ pub fn is_key_type(data_type: &DataType) -> bool {
         )
 }
 
-/// A key column as the type that keys are compared as. A cast that gives a time a zone goes through the calendar, which ends before
-/// the range of the type does; in UTC, the only zone keys are compared in, the number stays the same.
+/// A key column as the type that keys are compared as; NULL where that type does not hold the value, which then equals none of the
+/// other side's.
+///
+/// A cast that gives a time a zone goes through the calendar, which ends before the range of the type does; in UTC, the only zone
+/// keys are compared in, the number stays the same.
 pub(crate) fn as_key(column: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     match (column.data_type(), to) {
+        (DataType::Dictionary(_, value), _) if value.as_ref() != to => {
+            as_key(&cast(column, value)?, to)
+        }
         (DataType::Timestamp(unit, None), DataType::Timestamp(_, Some(zone))) => {
             let zoned = DataType::Timestamp(*unit, Some(Arc::clone(zone)));
             let number = cast(column, &DataType::Int64)?;

@@ -15,8 +15,8 @@
 //! This crate knows no feature store and no table format: inputs are plans, and what they mean is told by names of columns in
 //! a [`PitSpec`]. A session needs [`PitJoinPlanner`] among its extension planners to run the node and should have
 //! [`PushLimitThroughPitJoin`] and [`PushFilterThroughPitJoin`] before DataFusion's own rule `push_down_filter`,
-//! [`PrunePitJoinFeatures`] before its `optimize_projections`, and [`KeepEntityOrder`] around its `EnforceDistribution`; [`PitJoinExec`] can also be
-//! built over finished physical plans. Joins of a session with [`LatePayloads`] may read features only of the rows that win.
+//! [`PrunePitJoinFeatures`] before its `optimize_projections`, and [`KeepEntityOrder`] around its `EnforceDistribution`; [`spare_pit_joins`] makes
+//! planning joins of dozens of views fast. [`PitJoinExec`] can also be built over finished physical plans. Joins of a session with [`LatePayloads`] may read features only of the rows that win.
 
 mod exec;
 mod keep_entity_order;
@@ -34,6 +34,7 @@ pub use key_type::{is_key_type, key_type};
 pub use late::{FetchRows, LatePayload, LatePayloads, LateScan, PayloadMode};
 pub use logical::{
     PitJoinNode, PrunePitJoinFeatures, PushFilterThroughPitJoin, PushLimitThroughPitJoin,
+    spare_pit_joins,
 };
 pub use planner::PitJoinPlanner;
 pub use spec::{PitFeature, PitKey, PitProvenance, PitSpec, PitView, instant, utc};

@@ -23,13 +23,16 @@ use super::key_set::KeySet;
 use super::late::LateView;
 use super::probing::Probing;
 use super::running::{RunningJoin, RunningView};
-use super::task::{EndOnDrop, all_joined};
+use super::task::{EndOnDrop, Ended, all_joined};
 use super::view::ViewPlan;
 use crate::kernel::slots::SlotLayout;
 use crate::kernel::winners::Winners;
 
 /// How many views are read at a time; each is read by all its partitions at once.
 const CONCURRENT_VIEWS: usize = 4;
+
+/// A key set that is laid out, and what reserves it.
+pub(super) type LaidOut = SpawnedTask<Result<(KeySet, MemoryReservation)>>;
 
 /// One view as it is read for some entity rows.
 struct Read<'a> {
@@ -155,8 +158,6 @@ impl RunningJoin {
 
     /// One layout for every distinct key set, and the memory of all; views with equal key sets share theirs. Besides, `entity_bytes`
     /// are reserved.
-    ///
-    /// Laying out takes long enough to keep a thread from noticing that the query is cancelled, so other threads do it.
     async fn build(
         &self,
         batches: &[RecordBatch],
@@ -176,12 +177,7 @@ impl RunningJoin {
         for columns in key_sets {
             let held = memory.new_empty();
             held.try_grow(SlotLayout::size_for(rows))?;
-            let (batches, times) = (batches.to_vec(), self.times(batches)?);
-            let ended = unwanted.signal();
-            tasks.push(SpawnedTask::spawn_blocking(move || {
-                let set = KeySet::build(columns, &batches, &times, &held, &ended)?;
-                Ok((set, held))
-            }));
+            tasks.push(self.lay_out(columns, batches.to_vec(), held, unwanted.signal())?);
         }
         let mut sets = Vec::with_capacity(tasks.len());
         let mut peak = entity_bytes;
@@ -192,6 +188,22 @@ impl RunningJoin {
         }
         self.metrics.peak_mem_used.set_max(peak);
         Ok((sets, memory))
+    }
+
+    /// Lays out these entity rows in what is reserved. It takes long enough to keep a thread from noticing that the query is
+    /// cancelled, so another thread does it, which looks whether it has.
+    pub(super) fn lay_out(
+        &self,
+        columns: Vec<(usize, DataType)>,
+        batches: Vec<RecordBatch>,
+        held: MemoryReservation,
+        ended: Ended,
+    ) -> Result<LaidOut> {
+        let times = self.times(&batches)?;
+        Ok(SpawnedTask::spawn_blocking(move || {
+            let set = KeySet::build(columns, &batches, &times, &held, &ended)?;
+            Ok((set, held))
+        }))
     }
 }
 

@@ -8,6 +8,8 @@ use datafusion::common::{Result, ScalarValue};
 use datafusion::functions_aggregate::min_max::{MaxAccumulator, MinAccumulator};
 use datafusion::logical_expr::Accumulator;
 
+use super::task::Ended;
+
 /// What is known of all slots of a key set.
 #[derive(Debug, Default)]
 pub(super) struct KeySetBounds {
@@ -26,8 +28,12 @@ pub(super) struct KeyBounds {
     pub(super) listed: Vec<ScalarValue>,
 }
 
-/// The smallest and greatest value of a key column over all batches, or none where the type has no order here.
-pub(super) fn key_range(columns: &[ArrayRef]) -> Result<Option<(ScalarValue, ScalarValue)>> {
+/// The smallest and greatest value of a key column over all batches, or none where the type has no order here. Gives up soon
+/// after `ended` says so.
+pub(super) fn key_range(
+    columns: &[ArrayRef],
+    ended: &Ended,
+) -> Result<Option<(ScalarValue, ScalarValue)>> {
     let Some(first) = columns.first() else {
         return Ok(None);
     };
@@ -38,6 +44,7 @@ pub(super) fn key_range(columns: &[ArrayRef]) -> Result<Option<(ScalarValue, Sca
         return Ok(None);
     };
     for column in columns {
+        ended.check()?;
         let values = std::slice::from_ref(column);
         // A type that cannot be ordered here bounds nothing.
         if low.update_batch(values).is_err() || high.update_batch(values).is_err() {
@@ -54,12 +61,15 @@ mod tests {
 
     use arrow::array::{Int64Array, StringViewArray};
 
+    use super::super::task::EndOnDrop;
     use super::*;
 
     #[test]
     fn a_range_spans_batches_and_leaves_nulls_out() {
         let column = |v: Vec<Option<i64>>| Arc::new(Int64Array::from(v)) as ArrayRef;
         let columns = [column(vec![Some(3), None]), column(vec![Some(-1)])];
+        let here = EndOnDrop::default();
+        let key_range = |columns: &[ArrayRef]| key_range(columns, &here.signal());
         let range = key_range(&columns).unwrap();
         assert_eq!(
             range,

@@ -27,7 +27,7 @@ use datafusion::physical_plan::metrics::SpillMetrics;
 use datafusion::physical_plan::spill::SpillManager;
 use futures::StreamExt;
 
-use super::task::all_joined;
+use super::task::{Turn, all_joined};
 
 /// How the entity side is read.
 #[derive(Debug, Clone)]
@@ -122,7 +122,7 @@ impl EntityReader {
         wanted: usize,
     ) -> Result<(Piece, usize)> {
         let (mut batches, mut bytes, mut rows) = (Vec::new(), 0, 0);
-        let mut file = None;
+        let (mut file, mut turn) = (None, Turn::default());
         while rows < wanted
             && let Some(batch) = input.next().await.transpose()?
         {
@@ -144,6 +144,7 @@ impl EntityReader {
                         let mut begun = self.spills.create_in_progress_file("PitJoin")?;
                         for batch in batches.drain(..) {
                             begun.append_batch(&batch)?;
+                            turn.after(batch.num_rows()).await;
                         }
                         self.held.shrink(bytes);
                         file = Some(begun);
@@ -152,6 +153,7 @@ impl EntityReader {
             }
             if let Some(file) = &mut file {
                 file.append_batch(&batch)?;
+                turn.after(batch.num_rows()).await;
             }
         }
         let spilled = file.map(|mut file| file.finish()).transpose()?.flatten();
@@ -182,16 +184,19 @@ impl Entities {
     }
 
     /// The rows again, some at a time. What is in memory goes to files first, where there can be any.
-    pub(super) fn feed(self) -> Result<Feed> {
-        let reader = self.reader;
+    pub(super) async fn feed(self) -> Result<Feed> {
+        let (reader, mut turn) = (self.reader, Turn::default());
         let mut pieces = VecDeque::with_capacity(self.pieces.len());
         for piece in self.pieces {
             pieces.push_back(match piece {
                 Piece::Memory(batches) if !batches.is_empty() && reader.can_spill() => {
-                    let spilled = reader
-                        .spills
-                        .spill_record_batch_and_finish(&batches, "PitJoin")?;
-                    spilled.map_or(Piece::Memory(Vec::new()), Piece::File)
+                    let mut file = reader.spills.create_in_progress_file("PitJoin")?;
+                    for batch in batches {
+                        file.append_batch(&batch)?;
+                        turn.after(batch.num_rows()).await;
+                    }
+                    file.finish()?
+                        .map_or(Piece::Memory(Vec::new()), Piece::File)
                 }
                 other => other,
             });

@@ -110,7 +110,8 @@ fn all(parts: Vec<Arc<dyn PhysicalExpr>>) -> Arc<dyn PhysicalExpr> {
         .unwrap_or_else(|| lit(true))
 }
 
-/// One of these values. A value that the column's type cannot hold is in no row.
+/// One of these values. Where the column's type does not hold one of them, the range alone has to do: rows may hold what their type
+/// does not, such as decimals of too many digits.
 fn listed(
     parts: &mut Vec<Arc<dyn PhysicalExpr>>,
     schema: &Schema,
@@ -120,9 +121,10 @@ fn listed(
     let data_type = schema.field(index).data_type();
     let values = values
         .iter()
-        .filter_map(|value| value.cast_to(data_type).ok().filter(|v| !v.is_null()))
-        .map(lit)
-        .collect::<Vec<_>>();
+        .map(|value| value.cast_to(data_type).ok().filter(|v| !v.is_null()))
+        .collect::<Option<Vec<_>>>();
+    let values = values.unwrap_or_default().into_iter().map(lit);
+    let values = values.collect::<Vec<_>>();
     if !values.is_empty()
         && let Ok(filter) = in_list(column(schema, index), values, &false, schema)
     {
@@ -143,11 +145,11 @@ fn between(
 ) {
     let data_type = schema.field(index).data_type();
     for (operator, bound) in [(Operator::GtEq, low), (Operator::LtEq, high)] {
-        // A bound outside of the column's own range bounds nothing.
-        if let Ok(bound) = bound.cast_to(data_type)
-            && !bound.is_null()
+        // What the column's own type does not hold bounds nothing. Some casts fail then, others give another value.
+        if let Ok(here) = bound.cast_to(data_type)
+            && here.cast_to(&bound.data_type()).ok().as_ref() == Some(bound)
         {
-            push(parts, schema, index, operator, bound);
+            push(parts, schema, index, operator, here);
         }
     }
 }
@@ -219,3 +221,6 @@ fn push(
         literal,
     )));
 }
+
+#[cfg(test)]
+mod tests;

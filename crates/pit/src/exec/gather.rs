@@ -54,7 +54,7 @@ impl Answer {
             let answer = Arc::clone(&answer);
             let write = async move { answer.write(&piece) };
             match threads {
-                1 => write.boxed(),
+                1 => tokio::task::yield_now().then(|()| write).boxed(),
                 _ => joined(SpawnedTask::spawn(write)).boxed(),
             }
         });

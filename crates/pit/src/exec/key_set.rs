@@ -55,7 +55,7 @@ impl KeySet {
         }
         let ranges = keys
             .iter()
-            .map(|column| key_range(column))
+            .map(|column| key_range(column, ended))
             .collect::<Result<Vec<_>>>()?;
         let mut builder = LayoutBuilder::try_new(table(&encoder, &ranges, rows), rows)?;
         for (at, (batch, times)) in batches.iter().zip(times).enumerate() {
@@ -67,8 +67,7 @@ impl KeySet {
                 reservation.try_resize(size)?;
             }
         }
-        let layout = builder.finish();
-        ended.check()?;
+        let layout = builder.finish(&mut || ended.check())?;
         let peak = reservation.size();
         reservation.try_resize(layout.size())?;
         let listed = listed(&layout, &keys)?;
@@ -123,10 +122,13 @@ fn listed(layout: &SlotLayout, keys: &[Vec<ArrayRef>]) -> Result<Vec<Vec<ScalarV
     let lengths = keys.first().into_iter().flatten().map(|c| c.len());
     for (at, length) in lengths.enumerate() {
         for within in 0..length {
+            if left == 0 {
+                return Ok(listed);
+            }
             let slot = layout.row_slots[row];
             row += 1;
             let place = firsts.partition_point(|first| *first <= slot);
-            if slot == NO_SLOT || left == 0 || !missing[place - 1] {
+            if slot == NO_SLOT || !missing[place - 1] {
                 continue;
             }
             missing[place - 1] = false;

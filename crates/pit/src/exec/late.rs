@@ -18,6 +18,7 @@ use futures::StreamExt;
 use super::key_set::KeySet;
 use super::probing::Input;
 use super::running::RunningView;
+use super::task::Turn;
 use super::view::ViewPlan;
 use crate::kernel::row_format::RowFormat;
 use crate::kernel::time::{Times, Ttl, Unit};
@@ -106,6 +107,7 @@ impl LateView {
             let asked = kept.filter(|(cell, _)| view.features.contains(cell));
             let asked: Vec<usize> = asked.map(|(_, column)| *column).collect();
             let mut rows = self.fetch.fetch(references, &asked, Arc::clone(context))?;
+            let mut turn = Turn::default();
             while let Some(batch) = rows.next().await.transpose()? {
                 metrics.rows_fetched.add(batch.num_rows());
                 let fetched = get_record_batch_memory_size(&batch);
@@ -121,6 +123,7 @@ impl LateView {
                     held = size;
                 }
                 reservation.shrink(fetched);
+                turn.after(batch.num_rows()).await;
             }
             if slots.next().is_some() {
                 return lost(view, wanted);

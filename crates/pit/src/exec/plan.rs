@@ -23,7 +23,7 @@ use datafusion::physical_plan::{
     PhysicalExpr, PlanProperties,
 };
 
-use super::key_expr::{entity_key, view_key};
+use super::key_expr::partition_keys;
 use super::lease::SharedFilters;
 use super::newest_first::newest_first;
 use super::scan_metrics::scan_metrics;
@@ -106,23 +106,19 @@ impl ExecutionPlan for PitJoinExec {
     /// In the partitioned form each side is partitioned on a single expression: with several, DataFusion takes a partitioning on
     /// some of them for good enough on one side only.
     fn required_input_distribution(&self) -> Vec<Distribution> {
-        if self.mode == PitJoinMode::Partitioned
-            && let Some(first) = self.views.first()
-            && let Ok(entity) = entity_key(&first.plan, &self.entity.schema())
-            && let Ok(views) = self
-                .views
-                .iter()
-                .map(|v| view_key(&v.plan, &v.input.schema()))
-                .chain(self.views.iter().filter_map(|v| {
-                    let (input, plan) = v.ties.as_ref()?;
-                    Some(view_key(plan, &input.schema()))
-                }))
-                .collect::<Result<Vec<_>>>()
-        {
-            return std::iter::once(entity)
-                .chain(views)
-                .map(|key| Distribution::HashPartitioned(vec![key]))
-                .collect();
+        if self.mode == PitJoinMode::Partitioned {
+            let ties = self.views.iter().filter_map(|view| view.ties.as_ref());
+            let views = self.views.iter().map(|view| (&view.input, &view.plan));
+            let views = views.chain(ties.map(|(input, plan)| (input, plan)));
+            let views: Vec<_> = views.map(|(i, plan)| (plan.as_ref(), i.schema())).collect();
+            if let Ok(keys) = partition_keys(&self.entity.schema(), &views)
+                && !keys.is_empty()
+            {
+                let keys = keys.into_iter();
+                return keys
+                    .map(|key| Distribution::HashPartitioned(vec![key]))
+                    .collect();
+            }
         }
         let entity = match self.order {
             Some(_) => Distribution::SinglePartition,

@@ -20,12 +20,12 @@ use super::key_set::KeySet;
 use super::lease::Lease;
 use super::metrics::ViewMetrics;
 use super::rising::RisingFilter;
-use super::task::all_joined;
+use super::task::{TURN, Turn, all_joined};
 use super::view::ViewPlan;
 use crate::kernel::probe::{Scratch, ViewProbe};
 use crate::kernel::stripes::SharedSlots;
 use crate::kernel::time::Ttl;
-use crate::kernel::winners::Winners;
+use crate::kernel::winners::{Deciding, Winners};
 
 /// An input that may be read several times.
 #[derive(Debug)]
@@ -114,7 +114,11 @@ impl Probing<'_> {
         let Ok(probe) = Arc::try_unwrap(probe) else {
             return internal_err!("a thread still probes view {}", self.plan.name);
         };
-        Ok(Winners::of(probe))
+        let mut deciding = Deciding::new(probe);
+        while deciding.decide(TURN) {
+            tokio::task::yield_now().await;
+        }
+        Ok(deciding.finish())
     }
 
     fn filtered(&self) -> (&Arc<ViewPlan>, &Input) {
@@ -153,7 +157,7 @@ impl Probing<'_> {
         );
         let (metrics, reservation) = (self.metrics.clone(), Arc::clone(self.reservation));
         Ok(SpawnedTask::spawn(async move {
-            let mut scratch = Scratch::default();
+            let (mut scratch, mut turn) = (Scratch::default(), Turn::default());
             while let Some(batch) = rows.next().await.transpose()? {
                 let timer = metrics.probe_time.timer();
                 let counts = probe.absorb(&mut scratch, &batch)?;
@@ -167,6 +171,7 @@ impl Probing<'_> {
                     metrics.floor_raised.add(1);
                 }
                 timer.done();
+                turn.after(counts.rows).await;
             }
             Ok::<_, DataFusionError>(())
         }))

@@ -140,7 +140,7 @@ impl RunningJoin {
                 Err(error) => return Err(error),
             }
         }
-        Ok(running.in_parts(entities.feed()?, rows.div_ceil(2)))
+        Ok(running.in_parts(entities.feed().await?, rows.div_ceil(2)))
     }
 
     async fn read_entities(&self) -> Result<Entities> {

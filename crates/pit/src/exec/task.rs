@@ -2,6 +2,9 @@
 // Copyright the datafusion-feast authors
 
 //! Tasks that end with the query: dropping one aborts it.
+//!
+//! An aborted task ends where it gives its thread back, and so does the task that would abort it. So whoever works long takes a
+//! [`Turn`] from time to time, or does the work in a thread that may take its time and looks at [`Ended`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,6 +30,26 @@ pub(super) async fn all_joined<T: Send + 'static>(
 /// Whether an error says that there was no memory left.
 pub(super) fn is_out_of_memory(error: &DataFusionError) -> bool {
     matches!(error.find_root(), DataFusionError::ResourcesExhausted(_))
+}
+
+/// So many rows are worked on in one turn.
+pub(super) const TURN: usize = 1 << 15;
+
+/// A task's turn on its thread.
+#[derive(Debug, Default)]
+pub(super) struct Turn {
+    rows: usize,
+}
+
+impl Turn {
+    /// Counts rows that were worked on; once there are enough, lets others have their turn.
+    pub(super) async fn after(&mut self, rows: usize) {
+        self.rows += rows;
+        if self.rows >= TURN {
+            self.rows = 0;
+            tokio::task::yield_now().await;
+        }
+    }
 }
 
 /// Tells threads that cannot be aborted that nobody waits for them any more, once it is dropped.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the datafusion-feast authors
 
+mod instants;
 mod leases;
 mod memory;
 mod partitioned;
@@ -9,6 +10,7 @@ mod sorts;
 mod streams;
 mod ties;
 mod told;
+mod turns;
 mod twice;
 
 use std::sync::Arc;

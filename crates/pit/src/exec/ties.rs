@@ -25,7 +25,7 @@ use datafusion::execution::memory_pool::MemoryReservation;
 use super::key_set::KeySet;
 use super::probing::Probing;
 use super::running::{RunningJoin, RunningView};
-use super::task::EndOnDrop;
+use super::task::{EndOnDrop, TURN, Turn, joined};
 use crate::kernel::slots::SlotLayout;
 use crate::kernel::winners::Winners;
 
@@ -40,7 +40,7 @@ impl RunningJoin {
         mut winners: Winners,
         reservation: &Arc<MemoryReservation>,
     ) -> Result<Winners> {
-        let tied = winners.tied();
+        let tied = tied(&winners).await;
         if tied.is_empty() {
             return Ok(winners);
         }
@@ -50,13 +50,12 @@ impl RunningJoin {
             None => (&view.plan, &view.input, at),
         };
         view.metrics.slots_tied.add(tied.len());
-        let (slots, entities) = entities_of(&tied, &set.layout, batches)?;
+        let (slots, entities) = entities_of(&tied, &set.layout, batches).await?;
         let memory = reservation.new_empty();
         memory.try_grow(SlotLayout::size_for(slots.len()))?;
-        let times = self.times(&entities)?;
-        let here = EndOnDrop::default();
-        let ended = here.signal();
-        let tied_set = KeySet::build(plan.key_set(), &entities, &times, &memory, &ended)?;
+        let unwanted = EndOnDrop::default();
+        let tied_set = self.lay_out(plan.key_set(), entities, memory, unwanted.signal())?;
+        let (tied_set, _memory) = joined(tied_set).await?;
         let probing = Probing {
             plan: Arc::clone(plan),
             input,
@@ -99,8 +98,21 @@ impl RunningJoin {
     }
 }
 
+/// The slots that hold a winner to decide on.
+async fn tied(winners: &Winners) -> Vec<u32> {
+    let (mut tied, slots) = (Vec::new(), winners.slots());
+    for first in (0..slots).step_by(TURN) {
+        let next = slots.min(first + TURN);
+        winners.add_tied(first..next, &mut tied);
+        if next < slots {
+            tokio::task::yield_now().await;
+        }
+    }
+    tied
+}
+
 /// For each of these slots, which ascend, one entity row that has it: the slots in the order of the rows, and the rows.
-fn entities_of(
+async fn entities_of(
     tied: &[u32],
     layout: &SlotLayout,
     batches: &[RecordBatch],
@@ -108,7 +120,7 @@ fn entities_of(
     let mut missing = vec![true; tied.len()];
     let mut slots = Vec::with_capacity(tied.len());
     let mut entities = Vec::new();
-    let mut first = 0;
+    let (mut first, mut turn) = (0, Turn::default());
     for batch in batches {
         let mut rows = Vec::new();
         let batch_slots = &layout.row_slots[first..first + batch.num_rows()];
@@ -124,6 +136,7 @@ fn entities_of(
         if !rows.is_empty() {
             entities.push(take_record_batch(batch, &UInt32Array::from(rows))?);
         }
+        turn.after(batch.num_rows()).await;
     }
     Ok((slots, entities))
 }

@@ -21,6 +21,14 @@ use super::time::Times;
 /// The slot number of a row that has none.
 pub(crate) const NO_SLOT: u32 = u32::MAX;
 
+/// So many rows are laid out between two questions whether to go on.
+const PIECE: usize = 1 << 16;
+/// A key with more rows has them sorted in halves.
+const HALVED: usize = 1 << 20;
+
+/// Whether to go on; an error if not.
+pub(crate) type GoOn<'a> = &'a mut dyn FnMut() -> Result<()>;
+
 /// One key set's slots: everything its views share.
 #[derive(Debug)]
 pub(crate) struct SlotLayout {
@@ -75,14 +83,16 @@ impl LayoutBuilder {
             + self.times.capacity() * size_of::<i64>()
     }
 
-    pub(crate) fn finish(self) -> SlotLayout {
-        let (times, offsets, row_slots) = lay_out(self.ids, &self.times, self.table.keys());
-        SlotLayout {
+    /// The slots. Asks again and again whether to go on, and ends with the error that says no.
+    pub(crate) fn finish(self, go_on: GoOn<'_>) -> Result<SlotLayout> {
+        let keys = self.table.keys();
+        let (times, offsets, row_slots) = lay_out(self.ids, &self.times, keys, go_on)?;
+        Ok(SlotLayout {
             table: self.table,
             times,
             offsets,
             row_slots,
-        }
+        })
     }
 }
 
@@ -114,33 +124,46 @@ impl SlotLayout {
     }
 }
 
+/// Times, offsets and the slot of every row.
+type Parts = (Vec<i64>, Vec<u32>, Vec<u32>);
+
 /// Sorts rows by key (counting sort) and time, and numbers the distinct pairs.
-fn lay_out(ids: Vec<u32>, entity_times: &[i64], keys: usize) -> (Vec<i64>, Vec<u32>, Vec<u32>) {
+fn lay_out(ids: Vec<u32>, entity_times: &[i64], keys: usize, go_on: GoOn<'_>) -> Result<Parts> {
     let mut starts = vec![0_u32; keys + 1];
-    for &id in ids.iter().filter(|id| **id != NO_SLOT) {
-        starts[id as usize + 1] += 1;
+    for piece in ids.chunks(PIECE) {
+        go_on()?;
+        for &id in piece.iter().filter(|id| **id != NO_SLOT) {
+            starts[id as usize + 1] += 1;
+        }
     }
     for key in 0..keys {
         starts[key + 1] += starts[key];
     }
     // Each row's time beside it: the sorts below read them in one place.
     let mut rows = vec![(0_i64, 0_u32); starts[keys] as usize];
-    for (row, &id) in (0_u32..).zip(&ids).filter(|(_, id)| **id != NO_SLOT) {
-        let at = &mut starts[id as usize];
-        rows[*at as usize] = (entity_times[row as usize], row);
-        *at += 1;
+    for (first, piece) in (0_u32..).step_by(PIECE).zip(ids.chunks(PIECE)) {
+        go_on()?;
+        for (row, &id) in (first..).zip(piece).filter(|(_, id)| **id != NO_SLOT) {
+            let at = &mut starts[id as usize];
+            rows[*at as usize] = (entity_times[row as usize], row);
+            *at += 1;
+        }
     }
     // Every start has moved to the next key's.
     let mut times = Vec::with_capacity(rows.len());
     let mut offsets = Vec::with_capacity(keys + 1);
     let mut row_slots = ids;
-    let mut start = 0;
+    let (mut start, mut asked) = (0, 0);
     for &end in &starts[..keys] {
+        if (start - asked) as usize >= PIECE {
+            go_on()?;
+            asked = start;
+        }
         let first = times.len();
         offsets.push(first as u32);
         let group = &mut rows[start as usize..end as usize];
         start = end;
-        group.sort_unstable();
+        sort(group, go_on)?;
         for &(time, row) in &*group {
             if times.len() == first || times.last() != Some(&time) {
                 times.push(time);
@@ -150,17 +173,33 @@ fn lay_out(ids: Vec<u32>, entity_times: &[i64], keys: usize) -> (Vec<i64>, Vec<u
     }
     offsets.push(times.len() as u32);
     times.shrink_to_fit();
-    (times, offsets, row_slots)
+    Ok((times, offsets, row_slots))
+}
+
+/// Sorts the rows of one key.
+fn sort(group: &mut [(i64, u32)], go_on: GoOn<'_>) -> Result<()> {
+    if group.len() <= HALVED || group.is_sorted() {
+        group.sort_unstable();
+        return Ok(());
+    }
+    let (before, _, after) = group.select_nth_unstable(group.len() / 2);
+    go_on()?;
+    sort(before, go_on)?;
+    sort(after, go_on)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn laid_out(ids: Vec<u32>, times: &[i64], keys: usize) -> Parts {
+        lay_out(ids, times, keys, &mut || Ok(())).unwrap()
+    }
+
     #[test]
     fn equal_key_and_time_share_a_slot() {
         let ids = vec![0, 1, 0, 0, NO_SLOT];
-        let (times, offsets, rows) = lay_out(ids, &[5, 2, 3, 5, 1], 2);
+        let (times, offsets, rows) = laid_out(ids, &[5, 2, 3, 5, 1], 2);
         assert_eq!(times, [3, 5, 2]);
         assert_eq!(offsets, [0, 2, 3]);
         assert_eq!(rows, [1, 2, 0, 1, NO_SLOT]);
@@ -168,7 +207,7 @@ mod tests {
 
     #[test]
     fn ids_without_rows_have_no_slots() {
-        let (times, offsets, rows) = lay_out(vec![2, 0], &[5, 2], 4);
+        let (times, offsets, rows) = laid_out(vec![2, 0], &[5, 2], 4);
         assert_eq!(times, [2, 5]);
         assert_eq!(offsets, [0, 1, 1, 2, 2]);
         assert_eq!(rows, [1, 0]);
@@ -176,8 +215,60 @@ mod tests {
 
     #[test]
     fn no_rows_make_no_slots() {
-        let (times, offsets, rows) = lay_out(vec![], &[], 0);
+        let (times, offsets, rows) = laid_out(vec![], &[], 0);
         assert!(times.is_empty() && rows.is_empty());
         assert_eq!(offsets, [0]);
+    }
+
+    /// Rows of four pieces: of this many keys each, by turns.
+    fn pieces(keys: usize) -> (Vec<u32>, Vec<i64>) {
+        let rows = 4 * PIECE;
+        let ids = (0..rows).map(|row| (row % keys) as u32).collect();
+        (ids, (0..rows as i64).rev().collect())
+    }
+
+    #[test]
+    fn work_that_is_not_wanted_any_more_ends_within_a_piece() {
+        let keys = PIECE / 2;
+        let (ids, times) = pieces(keys);
+        let mut asked = 0;
+        let mut go_on = || {
+            asked += 1;
+            Ok(())
+        };
+        lay_out(ids.clone(), &times, keys, &mut go_on).unwrap();
+        // Four pieces are counted and four placed; before each but the first that is sorted it is asked again.
+        assert_eq!(asked, 4 + 4 + 3);
+        for last in 1..=asked {
+            let mut asked = 0;
+            let mut go_on = || {
+                asked += 1;
+                match asked == last {
+                    true => exec_err!("enough"),
+                    false => Ok(()),
+                }
+            };
+            lay_out(ids.clone(), &times, keys, &mut go_on).unwrap_err();
+            assert_eq!(asked, last);
+        }
+    }
+
+    #[test]
+    fn the_many_rows_of_one_key_are_sorted_in_halves() {
+        let rows = 2 * HALVED as u32 + 2;
+        let scattered = |row: u32| (i64::from(row.wrapping_mul(2_654_435_761) >> 3), row);
+        let mut found: Vec<_> = (0..rows).map(scattered).collect();
+        let mut wanted = found.clone();
+        wanted.sort();
+        let mut asked = 0;
+        let mut go_on = || {
+            asked += 1;
+            Ok(())
+        };
+        sort(&mut found, &mut go_on).unwrap();
+        assert!(found == wanted);
+        // The cut row is in neither half: one of the halves is still too large.
+        assert_eq!(asked, 2);
+        sort(&mut found, &mut || exec_err!("sorted rows are not cut")).unwrap();
     }
 }

@@ -13,13 +13,17 @@
 //! Rows of equal event time are never offered to two slots of a key, unless the created cutoff kept the one back that was created
 //! later: it is the one in the later slot. So the later slot wins where event times are equal.
 
-use arrow::array::ArrayRef;
+mod deciding;
 mod references;
 
+use std::ops::Range;
+
+use arrow::array::ArrayRef;
 use datafusion::common::Result;
 
+pub(crate) use deciding::Deciding;
+
 use super::prefetch::prefetch;
-use super::probe::ViewProbe;
 use super::row_format::{FILLED, RowFormat, RowView, TIED};
 use super::row_reader::read;
 use super::slots::NO_SLOT;
@@ -56,66 +60,32 @@ impl Winners {
             + stripes
     }
 
-    /// The winners, once every row has competed.
-    pub(crate) fn of(probe: ViewProbe) -> Self {
-        let ViewProbe {
-            layout,
-            ttl,
-            payload,
-            slots,
-            ..
-        } = probe;
-        let format = payload.format;
-        let (stripes, best, shift) = slots.into_parts();
-        let mut holders = vec![NO_SLOT; best.len()];
-        let (mut filled, mut expired) = (0, 0);
-        for (start, end) in layout.groups() {
-            let mut leader = (i64::MIN, NO_SLOT);
-            for slot in start..end {
-                let here = best[slot];
-                // A slot without a row has the least time: only a row of that very time needs a look.
-                if here > leader.0
-                    || (here == leader.0 && is_filled(&stripes, shift, &format, slot))
-                {
-                    leader = (here, slot as u32);
-                }
-                if leader.1 == NO_SLOT {
-                    continue;
-                }
-                if ttl.expired(layout.times[slot], leader.0) {
-                    expired += 1;
-                } else {
-                    holders[slot] = leader.1;
-                    filled += 1;
-                }
-            }
-        }
-        Self {
-            format,
-            stripes,
-            shift,
-            best,
-            holders,
-            filled,
-            expired,
-        }
-    }
-
     /// The least event time that these slots hold.
     pub(crate) fn oldest(&self, slots: &[u32]) -> Option<i64> {
         slots.iter().map(|slot| self.best[*slot as usize]).min()
     }
 
+    pub(crate) fn slots(&self) -> usize {
+        self.holders.len()
+    }
+
     /// The slots that hold a winner which a second read of the view has to decide on.
     pub(crate) fn tied(&self) -> Vec<u32> {
-        let mut tied = self
-            .holders
-            .iter()
-            .copied()
-            .filter(|holder| *holder != NO_SLOT && self.row(*holder).words[0] & TIED != 0)
-            .collect::<Vec<_>>();
-        tied.dedup();
+        let mut tied = Vec::new();
+        self.add_tied(0..self.slots(), &mut tied);
         tied
+    }
+
+    /// Adds those of [`Self::tied`] that hold the winners of these slots, which follow the ones before.
+    pub(crate) fn add_tied(&self, slots: Range<usize>, tied: &mut Vec<u32>) {
+        for &holder in &self.holders[slots] {
+            if holder != NO_SLOT
+                && tied.last() != Some(&holder)
+                && self.row(holder).words[0] & TIED != 0
+            {
+                tied.push(holder);
+            }
+        }
     }
 
     /// The row that answers a slot.

@@ -5,12 +5,14 @@
 
 mod below;
 mod describe;
+mod expression_rules;
 mod node;
 mod prune_features;
 mod push_filter;
 mod push_limit;
 
 pub(crate) use describe::describe_views;
+pub use expression_rules::spare_pit_joins;
 pub use node::PitJoinNode;
 pub use prune_features::PrunePitJoinFeatures;
 pub use push_filter::PushFilterThroughPitJoin;

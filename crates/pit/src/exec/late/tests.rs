@@ -3,6 +3,8 @@
 
 //! Answers with late payload against those in one pass, over rows in memory.
 
+mod counted;
+
 use std::sync::Arc;
 use std::time::Duration;
 
