@@ -6,6 +6,7 @@
 mod cases;
 mod differential;
 mod faults;
+mod files;
 mod made;
 mod queries;
 mod tables;

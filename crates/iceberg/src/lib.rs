@@ -29,6 +29,7 @@ pub use scan::{
     ChooseIcebergScan, IcebergParquetSource, IcebergScanExec, PointPlan, PointRows, RowFetcher,
     ScanMode, ScanSummary, SequencedRows, SplitScan, split_scan,
 };
+pub use schema::without_field_ids;
 pub use storage::{ObjectStorageFactory, TableStorage};
 pub use write::{
     CheckIcebergInsert, CommitCheck, IcebergInsertExec, NewIcebergTable, TableDefinition,

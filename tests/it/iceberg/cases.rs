@@ -15,6 +15,7 @@
 //! | deletes of a whole row group, of the first and last row, of all rows; files split into byte ranges | [`positions`] |
 //! | COUNT, MIN and MAX with and without deletes; bounds without NaN, bounds of cut text | [`statistics`] |
 //! | a partition's column that files lack, NULL partitions | [`partitions`] |
+//! | UUIDs and decimals of partitions as text, bytes and fixed, in metadata tables and under filters | [`metadata_tables`] |
 //! | version 1 without schema ids, sizes that are not true, manifests without a header | [`metadata`] |
 //! | formats, types, encryption and versions that are not supported | [`refused`] |
 //! | two mentions of one table in one query see one snapshot | `tests/it/invariants/snapshots.rs` |
@@ -25,6 +26,7 @@ mod equality;
 mod files;
 mod limits;
 mod metadata;
+mod metadata_tables;
 mod partitions;
 mod positions;
 mod refused;

@@ -20,6 +20,7 @@ use futures::future::join_all;
 use iceberg::table::Table;
 use iceberg_datafusion::IcebergStaticTableProvider;
 
+use super::files::files_agree;
 use super::made::{
     Setting, answer, context, in_memory, known, on_disk, open, register, register_known,
 };
@@ -151,6 +152,9 @@ async fn agrees(feast: &FeastContext, seed: u64, steps: usize) -> Result<(), Str
         schema,
     };
     version.agrees(feast, QUERIES).await?;
+    files_agree(feast, &table, &version.at, version.snapshot)
+        .await
+        .map_err(|reason| format!("its metadata: {reason}"))?;
     if random.is_plain() {
         plain_agrees(feast, &table).await?;
     }

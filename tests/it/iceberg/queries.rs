@@ -3,6 +3,8 @@
 
 //! Random queries of a table: filters made of its own values, projections, limits, aggregates.
 
+use std::sync::Arc;
+
 use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::ScalarValue;
@@ -121,7 +123,8 @@ impl<'a> Draw<'a> {
     fn joined(&mut self, filter: &str) -> Query {
         let keys = "(SELECT id AS k FROM $t ORDER BY id LIMIT 3)";
         let schema = self.rows.schema();
-        match schema.fields().iter().any(|field| field.name() == "id") {
+        let joins = |field: &Arc<Field>| field.name() == "id" && has_order(field);
+        match schema.fields().iter().any(joins) {
             true => Query::exact(format!(
                 "SELECT t.* FROM (SELECT * FROM $t{filter}) t JOIN {keys} k ON t.id = k.k"
             )),

@@ -3,6 +3,8 @@
 
 //! Appends, read back by `iceberg`'s own scan.
 
+mod columns;
+
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;

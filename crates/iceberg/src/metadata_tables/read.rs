@@ -6,12 +6,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use iceberg::spec::{Manifest, ManifestFile, SnapshotRef};
+use iceberg::spec::{ManifestFile, SnapshotRef};
 use iceberg::table::Table;
 
 use super::files::FileRow;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{completed_manifest, load_list, without_panic};
+use crate::plan::{ColumnTypes, all_entries, load_list};
 use crate::storage::TableStorage;
 
 /// The table and snapshot that are read.
@@ -44,36 +44,29 @@ impl Source {
         list.map_err(|error| self.unreadable("manifest list", location, &error))
     }
 
-    /// The entries of a manifest.
-    pub(super) async fn entries(&self, file: &ManifestFile) -> Result<Vec<FileRow>> {
+    /// The entries of a manifest; `types` are those of the table's columns.
+    pub(super) async fn entries(
+        &self,
+        file: &ManifestFile,
+        types: &ColumnTypes,
+    ) -> Result<Vec<FileRow>> {
         let location = &file.manifest_path;
         if file.key_metadata.is_some() {
             return Err(self.encrypted(location));
         }
-        let manifest = self.manifest(file).await;
-        let manifest = manifest.map_err(|error| self.unreadable("manifest", location, &error))?;
-        let (entries, header) = manifest.into_parts();
-        let spec = Arc::new(header.partition_spec);
+        let read = async {
+            let input = self.storage.file_io().new_input(location)?;
+            all_entries(&input.read().await?, file, self.table.metadata(), types)
+        };
+        let read = read.await;
+        let (entries, spec) =
+            read.map_err(|error| self.unreadable("manifest", location, &error))?;
         let row = |entry| FileRow {
             entry,
             spec: Arc::clone(&spec),
             spec_id: file.partition_spec_id,
         };
         Ok(entries.into_iter().map(row).collect())
-    }
-
-    async fn manifest(&self, file: &ManifestFile) -> Result<Manifest> {
-        let file_io = self.storage.file_io();
-        let read = without_panic(async { Ok(file.load_manifest(file_io).await?) });
-        let failed = match read.await {
-            Ok(manifest) => return Ok(manifest),
-            Err(failed) if failed.kind() == ErrorKind::Damaged => failed,
-            Err(failed) => return Err(failed),
-        };
-        let bytes = file_io.new_input(&file.manifest_path)?.read().await?;
-        let metadata = self.table.metadata();
-        let completed = without_panic(async { completed_manifest(&bytes, file, metadata) });
-        completed.await?.ok_or(failed)
     }
 
     fn snapshot_id(&self) -> i64 {

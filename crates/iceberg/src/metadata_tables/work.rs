@@ -20,6 +20,7 @@ use super::partitions::{Partition, Partitions};
 use super::read::Source;
 use super::rows::{Column, batch};
 use crate::error::{Error, ErrorKind, Result};
+use crate::plan::column_types;
 
 /// Manifests read ahead in each partition of a scan.
 const AHEAD: usize = 2;
@@ -153,9 +154,10 @@ fn entries(
     manifests: Vec<ManifestFile>,
 ) -> impl Stream<Item = Result<Vec<FileRow>>> + Send + 'static {
     let source = source.clone();
+    let types = Arc::new(column_types(source.table.metadata()));
     let read = move |file: ManifestFile| {
-        let source = source.clone();
-        SpawnedTask::spawn(async move { source.entries(&file).await })
+        let (source, types) = (source.clone(), Arc::clone(&types));
+        SpawnedTask::spawn(async move { source.entries(&file, &types).await })
     };
     stream::iter(manifests)
         .map(read)

@@ -56,19 +56,6 @@ impl<'a> Container<'a> {
         Ok(Self { header, rest })
     }
 
-    /// The container with this header before the same blocks.
-    pub(super) fn with_header(&self, header: &Header) -> Vec<u8> {
-        let mut bytes = MAGIC.to_vec();
-        put_long(&mut bytes, header.len());
-        for text in header.iter().flat_map(|(key, value)| [key, value]) {
-            put_long(&mut bytes, text.len());
-            bytes.extend_from_slice(text);
-        }
-        put_long(&mut bytes, 0);
-        bytes.extend_from_slice(self.rest);
-        bytes
-    }
-
     /// Gives each block to `read`: the number of values, and the values.
     pub(super) fn each_block(
         &self,
@@ -194,13 +181,4 @@ impl<'a> Cursor<'a> {
         }
         Ok(count)
     }
-}
-
-fn put_long(bytes: &mut Vec<u8>, value: usize) {
-    let mut value = (value as u64) << 1;
-    while value >= 0x80 {
-        bytes.push((value & 0x7f) as u8 | 0x80);
-        value >>= 7;
-    }
-    bytes.push(value as u8);
 }

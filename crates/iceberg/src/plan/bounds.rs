@@ -6,12 +6,12 @@
 use std::collections::HashMap;
 
 use datafusion::common::ScalarValue;
-use iceberg::spec::{DataFile, Datum, PrimitiveType};
+use iceberg::spec::{DataFile, Datum, PrimitiveLiteral, PrimitiveType};
 
 use super::entry_columns::{Metrics, datum};
 use super::facts::{ColumnFacts, Nulls};
 use super::transforms::{above_zero, after_bytes, after_prefix, below_zero};
-use crate::schema::{TableColumn, bound_scalar};
+use crate::schema::{TableColumn, bound_scalar, literal_scalar};
 
 /// The facts of one file about one column, safe against truncation and NaN.
 pub(crate) fn bound_facts(file: &DataFile, column: &TableColumn) -> ColumnFacts {
@@ -79,7 +79,11 @@ impl Known<'_> {
                 _ => (None, None),
             },
             PrimitiveType::String | PrimitiveType::Binary => (lower, upper.and_then(after)),
-            PrimitiveType::Uuid => uuid_range(lower?, upper?)?,
+            PrimitiveType::Uuid => {
+                let (lower, upper) = uuid_range(self.lower?.literal(), self.upper?.literal())?;
+                let scalar = |uuid| literal_scalar(&uuid, &column.data_type);
+                (scalar(lower), scalar(upper))
+            }
             _ => (lower, upper),
         })
     }
@@ -106,23 +110,22 @@ fn after(upper: ScalarValue) -> Option<ScalarValue> {
 
 /// Some writers order UUIDs by their halves as signed numbers, Arrow by their bytes. Where the
 /// first halves of both bounds have one sign, the two orders agree on these halves; bounds that
-/// have none in Java's order cannot be in it.
-fn uuid_range(lower: ScalarValue, upper: ScalarValue) -> Option<Range> {
-    const HALF: usize = 8;
-    let bytes = |bound: ScalarValue| match bound {
-        ScalarValue::FixedSizeBinary(16, Some(bytes)) => Some(bytes),
-        _ => None,
+/// have none in Java's order cannot be in it. None if nothing is known.
+pub(super) fn uuid_range(
+    lower: &PrimitiveLiteral,
+    upper: &PrimitiveLiteral,
+) -> Option<(PrimitiveLiteral, PrimitiveLiteral)> {
+    const SECOND_HALF: u128 = u64::MAX as u128;
+    const SIGN: u128 = 1 << 127;
+    let (PrimitiveLiteral::UInt128(lower), PrimitiveLiteral::UInt128(upper)) = (lower, upper)
+    else {
+        return None;
     };
-    let (mut lower, mut upper) = (bytes(lower)?, bytes(upper)?);
-    let negative = |bytes: &[u8]| bytes.first().is_some_and(|first| first & 0x80 != 0);
-    match (negative(&lower), negative(&upper)) {
-        (false, true) => {}
-        (true, false) => return None,
-        _ => {
-            lower.get_mut(HALF..)?.fill(0);
-            upper.get_mut(HALF..)?.fill(u8::MAX);
-        }
-    }
-    let value = |bytes| Some(ScalarValue::FixedSizeBinary(16, Some(bytes)));
-    Some((value(lower), value(upper)))
+    let (lower, upper) = match (lower & SIGN, upper & SIGN) {
+        (0, SIGN) => (*lower, *upper),
+        (SIGN, 0) => return None,
+        _ => (lower & !SECOND_HALF, upper | SECOND_HALF),
+    };
+    let literal = PrimitiveLiteral::UInt128;
+    Some((literal(lower), literal(upper)))
 }

@@ -15,22 +15,23 @@ use iceberg::spec::{
 
 use super::avro::{Container, Cursor, damaged};
 use super::avro_type::AvroType;
-use super::entry_columns::{ColumnMetrics, ColumnTypes, EntryColumns, Head, Slice};
-use super::entry_layout::{Layout, METRICS, Metric, Part};
+use super::entry_columns::{ColumnMetrics, ColumnTypes, EntryColumns, EntryDetails, Head, Slice};
+use super::entry_layout::{Detail, Layout, METRICS, Metric, Part};
 use crate::error::{Error, ErrorKind, Result};
 
-/// Decodes a manifest.
+/// Decodes a manifest as far as `detail` says. `types` are those of the columns.
 pub(super) fn decode(
     bytes: &[u8],
     file: &ManifestFile,
     spec: &Arc<PartitionSpec>,
     types: &ColumnTypes,
+    detail: Detail,
 ) -> Result<EntryColumns> {
     let container = Container::open(bytes)?;
     let schema = container.header.get(b"avro.schema".as_slice());
     let schema = schema.ok_or_else(|| damaged("the Avro file has no schema"))?;
     let schema = AvroType::parse(schema)?;
-    let layout = Layout::of(&schema, spec, types)?;
+    let layout = Layout::of(&schema, spec, types, detail)?;
     let mut decoder = Decoder {
         columns: EntryColumns::new(Arc::clone(spec)),
         layout,
@@ -149,6 +150,7 @@ impl Decoder<'_> {
                 };
             }
             Part::Map(metric) => self.metrics(metric, avro_type, cursor)?,
+            Part::SplitOffsets => self.split_offsets(avro_type, cursor)?,
             Part::Key => {
                 if let Some(key) = avro_type.bytes(cursor, "key_metadata")? {
                     let entry = self.columns.heads.len() as u32;
@@ -233,18 +235,49 @@ impl Decoder<'_> {
             for field in fields {
                 match (field.name.as_str(), metric) {
                     ("key", _) => id = field.avro_type.long(cursor, what)?,
-                    ("value", Metric::Nulls | Metric::Nans) => {
-                        number = field.avro_type.long(cursor, what)?;
+                    ("value", Metric::Lower | Metric::Upper) => {
+                        bound = field.avro_type.bytes(cursor, what)?;
                     }
-                    ("value", _) => bound = field.avro_type.bytes(cursor, what)?,
+                    ("value", _) => number = field.avro_type.long(cursor, what)?,
                     _ => field.avro_type.skip(cursor)?,
                 }
             }
             let id = id.and_then(|id| i32::try_from(id).ok());
             let id = id.ok_or_else(|| damaged(format!("{what} has a key that is none")))?;
+            if let Metric::Sizes | Metric::Values = metric {
+                self.count_detail(metric, id, number);
+                return Ok(());
+            }
             let column = self.column(metric, position, id);
             position += 1;
             self.put(metric, column, number, bound)
+        })
+    }
+
+    fn details(&mut self) -> &mut EntryDetails {
+        let entry = self.columns.heads.len() as u32;
+        self.columns.details.entry(entry).or_default()
+    }
+
+    fn count_detail(&mut self, metric: Metric, id: i32, number: Option<i64>) {
+        let number = number.and_then(|number| u64::try_from(number).ok());
+        let details = self.details();
+        let counts = match metric {
+            Metric::Sizes => &mut details.sizes,
+            _ => &mut details.values,
+        };
+        counts.extend(number.map(|number| (id, number)));
+    }
+
+    fn split_offsets(&mut self, avro_type: &AvroType, cursor: &mut Cursor<'_>) -> Result<()> {
+        let Some(avro_type) = avro_type.written(cursor)? else {
+            return Ok(());
+        };
+        let offsets = self.details().split_offsets.insert(Vec::new());
+        let what = "split_offsets";
+        avro_type.items(cursor, what, |item, cursor| {
+            offsets.extend(item.long(cursor, what)?);
+            Ok(())
         })
     }
 
@@ -274,15 +307,6 @@ impl Decoder<'_> {
     ) -> Result<()> {
         let entry = self.columns.heads.len();
         match metric {
-            Metric::Nulls | Metric::Nans => {
-                let column = &mut self.columns.columns[column as usize];
-                let counts = match metric {
-                    Metric::Nulls => &mut column.nulls,
-                    _ => &mut column.nans,
-                };
-                counts.resize(entry, -1);
-                counts.push(number.unwrap_or(-1));
-            }
             Metric::Lower | Metric::Upper => {
                 let slice = match bound {
                     Some(bound) => self.columns.keep(bound)?,
@@ -295,6 +319,15 @@ impl Decoder<'_> {
                 };
                 bounds.resize(entry, Slice::NONE);
                 bounds.push(slice);
+            }
+            _ => {
+                let column = &mut self.columns.columns[column as usize];
+                let counts = match metric {
+                    Metric::Nulls => &mut column.nulls,
+                    _ => &mut column.nans,
+                };
+                counts.resize(entry, -1);
+                counts.push(number.unwrap_or(-1));
             }
         }
         Ok(())

@@ -73,6 +73,14 @@ pub(super) struct DeletePart {
     pub(super) content_size: Option<i64>,
 }
 
+/// What only a decoding of all details keeps.
+#[derive(Debug, Default)]
+pub(super) struct EntryDetails {
+    pub(super) sizes: HashMap<i32, u64>,
+    pub(super) values: HashMap<i32, u64>,
+    pub(super) split_offsets: Option<Vec<i64>>,
+}
+
 /// The entries of a manifest.
 #[derive(Debug)]
 pub(crate) struct EntryColumns {
@@ -88,6 +96,8 @@ pub(crate) struct EntryColumns {
     pub(super) keys: HashMap<u32, Vec<u8>>,
     /// By entry, of those that are delete files.
     pub(super) deletes: HashMap<u32, DeletePart>,
+    /// By entry; empty unless all details were decoded.
+    pub(super) details: HashMap<u32, EntryDetails>,
 }
 
 /// What one entry says about one column.
@@ -111,6 +121,7 @@ impl EntryColumns {
             column_by_id: HashMap::new(),
             keys: HashMap::new(),
             deletes: HashMap::new(),
+            details: HashMap::new(),
         }
     }
 
@@ -127,6 +138,11 @@ impl EntryColumns {
         let head = self.heads.iter().find(other)?;
         let path = String::from_utf8_lossy(self.bytes(head.path).unwrap_or_default());
         Some((path, head.content))
+    }
+
+    /// All entries, by index, those of removed files too.
+    pub(super) fn all(&self) -> std::ops::Range<u32> {
+        0..self.heads.len() as u32
     }
 
     /// The live entries, by index.
@@ -212,8 +228,8 @@ impl EntryColumns {
         Ok(Slice { start, length })
     }
 
-    /// An entry as the core crate has it, without the sizes and value counts of columns and
-    /// without split offsets.
+    /// An entry as the core crate has it; without the sizes and value counts of columns and without
+    /// split offsets unless all details were decoded.
     pub(crate) fn entry(&self, index: u32, types: &ColumnTypes) -> Result<ManifestEntryRef> {
         let head = &self.heads[index as usize];
         let entry = ManifestEntry::builder()
@@ -244,6 +260,11 @@ impl EntryColumns {
                 .referenced_data_file(delete.referenced.clone())
                 .content_offset(delete.content_offset)
                 .content_size_in_bytes(delete.content_size);
+        }
+        if let Some(details) = self.details.get(&index) {
+            file.column_sizes(details.sizes.clone())
+                .value_counts(details.values.clone())
+                .split_offsets(details.split_offsets.clone());
         }
         let mut nulls = HashMap::with_capacity(self.columns.len());
         let mut nans = HashMap::new();

@@ -26,6 +26,7 @@ pub(super) enum Part {
     Records,
     Size,
     Map(Metric),
+    SplitOffsets,
     Key,
     SortOrder,
     FirstRowId,
@@ -43,12 +44,32 @@ pub(super) enum Metric {
     Nans,
     Lower,
     Upper,
+    Sizes,
+    Values,
 }
 
-pub(super) const METRICS: usize = 4;
+pub(super) const METRICS: usize = 6;
+
+/// How much of an entry is decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// What the planning of a read asks for.
+    Planning,
+    /// All that is written, also the sizes and value counts of columns and the split offsets.
+    All,
+}
+
+impl Part {
+    fn is_detail(self) -> bool {
+        matches!(
+            self,
+            Self::SplitOffsets | Self::Map(Metric::Sizes | Metric::Values)
+        )
+    }
+}
 
 /// Field ids, and the names for writers that leave the ids out.
-const PARTS: [(i32, &str, Part); 22] = [
+const PARTS: [(i32, &str, Part); 25] = [
     (0, "status", Part::Status),
     (1, "snapshot_id", Part::SnapshotId),
     (3, "sequence_number", Part::Sequence),
@@ -60,11 +81,14 @@ const PARTS: [(i32, &str, Part); 22] = [
     (102, "partition", Part::Partition),
     (103, "record_count", Part::Records),
     (104, "file_size_in_bytes", Part::Size),
+    (108, "column_sizes", Part::Map(Metric::Sizes)),
+    (109, "value_counts", Part::Map(Metric::Values)),
     (110, "null_value_counts", Part::Map(Metric::Nulls)),
     (137, "nan_value_counts", Part::Map(Metric::Nans)),
     (125, "lower_bounds", Part::Map(Metric::Lower)),
     (128, "upper_bounds", Part::Map(Metric::Upper)),
     (131, "key_metadata", Part::Key),
+    (132, "split_offsets", Part::SplitOffsets),
     (140, "sort_order_id", Part::SortOrder),
     (142, "first_row_id", Part::FirstRowId),
     (135, "equality_ids", Part::EqualityIds),
@@ -73,12 +97,16 @@ const PARTS: [(i32, &str, Part); 22] = [
     (145, "content_size_in_bytes", Part::ContentSize),
 ];
 
-fn part(field: &AvroField) -> Part {
+fn part(field: &AvroField, detail: Detail) -> Part {
     let found = match field.id {
         Some(id) => PARTS.iter().find(|(known, ..)| *known == id),
         None => PARTS.iter().find(|(_, name, _)| *name == field.name),
     };
-    found.map_or(Part::Ignored, |(.., part)| *part)
+    let part = found.map_or(Part::Ignored, |(.., part)| *part);
+    if detail == Detail::Planning && part.is_detail() {
+        return Part::Ignored;
+    }
+    part
 }
 
 pub(super) type Parts = Vec<(Part, AvroType)>;
@@ -91,7 +119,12 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    pub(super) fn of(schema: &AvroType, spec: &PartitionSpec, types: &ColumnTypes) -> Result<Self> {
+    pub(super) fn of(
+        schema: &AvroType,
+        spec: &PartitionSpec,
+        types: &ColumnTypes,
+        detail: Detail,
+    ) -> Result<Self> {
         let fields = |of: &AvroType, what: &str| -> Result<Vec<AvroField>> {
             let fields = of.fields().map(<[AvroField]>::to_vec);
             fields.ok_or_else(|| damaged(format!("the manifest's {what} is no record")))
@@ -99,7 +132,7 @@ impl Layout {
         let typed = |fields: &[AvroField]| -> Parts {
             fields
                 .iter()
-                .map(|f| (part(f), f.avro_type.clone()))
+                .map(|f| (part(f, detail), f.avro_type.clone()))
                 .collect()
         };
         let find = |parts: &Parts, wanted: Part, name: &str| -> Result<AvroType> {

@@ -11,14 +11,15 @@ use std::sync::Arc;
 use datafusion::common::runtime::SpawnedTask;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use iceberg::spec::{
-    ManifestContentType, ManifestFile, PartitionSpec, PrimitiveType, SnapshotRef, TableMetadata,
-    TableMetadataRef,
+    ManifestContentType, ManifestEntryRef, ManifestFile, PartitionSpec, PrimitiveType, SnapshotRef,
+    TableMetadata, TableMetadataRef,
 };
 use iceberg::table::Table;
 
 use super::decode::decode;
 use super::entry_columns::{ColumnTypes, EntryColumns};
-use super::header::{first_version_list, header_spec, header_spec_id};
+use super::entry_layout::Detail;
+use super::header::{first_version_list, header_spec, header_spec_id, header_types};
 use super::refused::encrypted;
 use crate::cache::CacheKind;
 use crate::error::{Error, ErrorKind, Result};
@@ -124,7 +125,7 @@ async fn named_in_metadata(
 }
 
 /// Damaged files make the Avro library of the core crate panic.
-pub(crate) async fn without_panic<T>(read: impl Future<Output = Result<T>>) -> Result<T> {
+async fn without_panic<T>(read: impl Future<Output = Result<T>>) -> Result<T> {
     let read = AssertUnwindSafe(read).catch_unwind();
     read.await.unwrap_or_else(|_| {
         let message = "it is damaged, or no Avro file of this kind";
@@ -151,13 +152,38 @@ impl ManifestSource {
     async fn load(&self, file: &ManifestFile) -> Result<EntryColumns> {
         let input = self.storage.file_io().new_input(&file.manifest_path)?;
         let bytes = input.read().await?;
-        let spec: Arc<PartitionSpec> =
-            match self.metadata.partition_spec_by_id(file.partition_spec_id) {
-                Some(spec) => Arc::clone(spec),
-                None => Arc::new(header_spec(&bytes, file.partition_spec_id)?),
-            };
-        decode(&bytes, file, &spec, &self.types)
+        let spec = spec_of(&bytes, file, &self.metadata)?;
+        decode(&bytes, file, &spec, &self.types, Detail::Planning)
     }
+}
+
+/// The spec of the partition tuples in a manifest of these `bytes`.
+fn spec_of(
+    bytes: &[u8],
+    file: &ManifestFile,
+    metadata: &TableMetadata,
+) -> Result<Arc<PartitionSpec>> {
+    match metadata.partition_spec_by_id(file.partition_spec_id) {
+        Some(spec) => Ok(Arc::clone(spec)),
+        None => Ok(Arc::new(header_spec(bytes, file.partition_spec_id)?)),
+    }
+}
+
+/// All that a manifest of these `bytes` says, of removed files too: its entries, and the spec of
+/// their partition tuples. `known` are the [`column_types`] of the table, for columns that are not in
+/// the schema that the manifest was written with.
+pub(crate) fn all_entries(
+    bytes: &[u8],
+    file: &ManifestFile,
+    metadata: &TableMetadata,
+    known: &ColumnTypes,
+) -> Result<(Vec<ManifestEntryRef>, Arc<PartitionSpec>)> {
+    let spec = spec_of(bytes, file, metadata)?;
+    let mut types = known.clone();
+    types.extend(header_types(bytes)?);
+    let columns = decode(bytes, file, &spec, &types, Detail::All)?;
+    let entries = columns.all().map(|index| columns.entry(index, &types));
+    Ok((entries.collect::<Result<_>>()?, spec))
 }
 
 /// The path column of position delete files.

@@ -9,6 +9,7 @@ use iceberg::spec::{
     Struct, Transform, Type,
 };
 
+use super::bounds::uuid_range;
 use super::facts::{ColumnFacts, Nulls};
 use super::transforms::{BucketRange, after_prefix, greatest, least};
 use crate::schema::TableColumn;
@@ -104,9 +105,19 @@ fn summary_values(
         let datum = Datum::try_from_bytes(bytes, primitive.clone()).ok()?;
         Some(datum.literal().clone())
     };
-    let upper = match read(summary.upper_bound.as_deref()) {
-        Some(PrimitiveLiteral::String(upper)) => after_prefix(&upper).map(PrimitiveLiteral::String),
-        upper => upper,
+    let lower = read(summary.lower_bound.as_deref());
+    let upper = read(summary.upper_bound.as_deref());
+    let (lower, upper) = match (lower, upper) {
+        (lower, Some(PrimitiveLiteral::String(upper))) => {
+            let after = after_prefix(&upper).map(PrimitiveLiteral::String);
+            (lower, after)
+        }
+        (lower, upper) if *primitive == PrimitiveType::Uuid => {
+            let both = lower.as_ref().zip(upper.as_ref());
+            both.and_then(|(lower, upper)| uuid_range(lower, upper))
+                .unzip()
+        }
+        bounds => bounds,
     };
     let nulls = if summary.contains_null {
         Nulls::Unknown
@@ -114,7 +125,7 @@ fn summary_values(
         Nulls::Count(0)
     };
     Some(PartitionValues {
-        lower: read(summary.lower_bound.as_deref()),
+        lower,
         upper,
         nulls,
     })

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the datafusion-feast authors
 
+mod avro_files;
 mod decoding;
 mod deletes;
 mod many;
 mod pruned;
 mod soundness;
+mod spellings;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use datafusion::catalog::{CatalogProvider, SchemaProvider};
+use datafusion::catalog::{CatalogProvider, SchemaProvider, TableProvider};
 use datafusion::error::Result as DataFusionResult;
 use iceberg::{Catalog, NamespaceIdent};
 
@@ -112,10 +112,20 @@ impl IcebergCatalogProvider {
 
     /// Keeps why namespaces cannot be listed for the next call that can fail.
     fn keep_error(&self, error: Error) {
+        let text = format!("the schemas of catalog '{}' cannot be listed", self.name);
+        self.keep(error.context(text));
+    }
+
+    /// Keeps an error of a synchronous call for the next one that can fail.
+    fn keep(&self, error: Error) {
         if let Some(pins) = &self.pins {
-            let text = format!("the schemas of catalog '{}' cannot be listed", self.name);
-            pins.keep_error(&self.catalog, error.context(text));
+            pins.keep_error(&self.catalog, error);
         }
+    }
+
+    /// The namespace that is meant by the name of a schema.
+    async fn namespace(&self, name: &str) -> Result<Option<NamespaceIdent>> {
+        names::namespace(self.catalog.as_ref(), name, names::PATIENCE).await
     }
 
     /// `cause` with what could not be done to a namespace.
@@ -138,6 +148,25 @@ impl IcebergCatalogProvider {
     ) -> DataFusionResult<Option<IcebergTableProvider>> {
         let namespace = NamespaceIdent::from_strs(namespace.split('.')).map_err(Error::from)?;
         self.in_namespace(namespace).named(name).await
+    }
+
+    /// What SQL calls `name` in a namespace, metadata tables included; None if there is none, or no such namespace. Other than
+    /// through [`schema`](CatalogProvider::schema), the catalog is not asked for the namespace first. Dots part its levels.
+    ///
+    /// # Errors
+    ///
+    /// Those of loading the table.
+    pub async fn find(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> DataFusionResult<Option<Arc<dyn TableProvider>>> {
+        match NamespaceIdent::from_strs(namespace.split('.')) {
+            Ok(levels) if levels.iter().all(|level| !level.is_empty()) => {
+                self.in_namespace(levels).table(name).await
+            }
+            _ => Ok(None),
+        }
     }
 
     fn in_namespace(&self, namespace: NamespaceIdent) -> IcebergSchemaProvider {
@@ -175,7 +204,7 @@ impl CatalogProvider for IcebergCatalogProvider {
     /// The names of all namespaces; none if the catalog cannot be asked, since DataFusion has no
     /// way to fail here. The statement's pins keep the reason.
     fn schema_names(&self) -> Vec<String> {
-        match names::wait_for(names::namespaces(self.catalog.as_ref())) {
+        match names::wait_for(names::namespaces(self.catalog.as_ref(), names::PATIENCE)) {
             Ok((found, failed)) => {
                 if let Some(error) = failed {
                     self.keep_error(error);
@@ -189,15 +218,22 @@ impl CatalogProvider for IcebergCatalogProvider {
         }
     }
 
-    /// The namespace, if it exists. If the catalog cannot be asked it is taken to exist, so that
-    /// the next call, for a table, says why.
+    /// The namespace, if it exists. If the catalog cannot be asked, or does not answer for a minute, it is
+    /// taken to exist, so that the next call, for a table, says why.
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
         let known = self.staleness.and_then(|_| self.known.namespace(name));
         let namespace = match known {
             Some(known) => known,
-            None => match names::wait_for(names::namespace(self.catalog.as_ref(), name)) {
+            None => match names::wait_for(self.namespace(name)) {
                 Ok(found) => found?,
-                Err(_) => NamespaceIdent::from_strs(name.split('.')).ok()?,
+                Err(error) => {
+                    // A catalog that may stand back behind what is known of its tables is asked again.
+                    if self.staleness.is_none() {
+                        let text = format!("schema '{}.{name}' cannot be looked for", self.name);
+                        self.keep(error.context(text));
+                    }
+                    NamespaceIdent::from_strs(name.split('.')).ok()?
+                }
             },
         };
         Some(Arc::new(self.in_namespace(namespace)))
@@ -236,7 +272,7 @@ impl CatalogProvider for IcebergCatalogProvider {
             return Ok(None);
         };
         let dropped = async {
-            let Some(namespace) = names::namespace(self.catalog.as_ref(), name).await? else {
+            let Some(namespace) = self.namespace(name).await? else {
                 return Ok(());
             };
             Ok(self.catalog.drop_namespace(&namespace).await?)

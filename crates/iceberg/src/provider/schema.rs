@@ -187,7 +187,7 @@ impl IcebergSchemaProvider {
 
     async fn exists(&self, name: &str) -> Result<bool> {
         let ident = TableIdent::new(self.namespace.clone(), name.to_string());
-        Ok(self.catalog.table_exists(&ident).await?)
+        names::table_exists(self.catalog.as_ref(), &ident, names::PATIENCE).await
     }
 
     /// `cause` with the table's name, unless it is an error of ours, which says it.
@@ -242,7 +242,8 @@ impl SchemaProvider for IcebergSchemaProvider {
     /// The names of all tables; none if the catalog cannot be asked, since DataFusion has no way
     /// to fail here. The statement's pins keep the reason.
     fn table_names(&self) -> Vec<String> {
-        match names::wait_for(names::tables(self.catalog.as_ref(), &self.namespace)) {
+        let (catalog, namespace) = (self.catalog.as_ref(), &self.namespace);
+        match names::wait_for(names::tables(catalog, namespace, names::PATIENCE)) {
             Ok(found) => found.into_iter().map(|ident| ident.name).collect(),
             Err(error) => {
                 self.keep_error("cannot list the tables of", error);

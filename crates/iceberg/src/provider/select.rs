@@ -9,8 +9,8 @@ use std::sync::Arc;
 use chrono::DateTime;
 use datafusion::common::utils::datafusion_strsim::levenshtein;
 use iceberg::spec::{
-    FormatVersion, MAIN_BRANCH, SchemaRef as IcebergSchemaRef, SnapshotRef, SnapshotReference,
-    SnapshotRetention, TableMetadata,
+    FormatVersion, MAIN_BRANCH, PartitionSpec, SchemaRef as IcebergSchemaRef, SnapshotRef,
+    SnapshotReference, SnapshotRetention, TableMetadata,
 };
 use serde_json::{Value, json};
 
@@ -119,12 +119,11 @@ pub(crate) fn references(
     let second = match metadata.format_version() {
         FormatVersion::V1 => {
             let builder = metadata.clone().into_builder(None);
-            Some(
-                builder
-                    .upgrade_format_version(FormatVersion::V2)?
-                    .build()?
-                    .metadata,
-            )
+            let builder = builder.upgrade_format_version(FormatVersion::V2)?;
+            // It refuses the specs of version 1 in which a removed field is called like its column.
+            let no_spec = PartitionSpec::unpartition_spec().into_unbound();
+            let builder = builder.add_default_partition_spec(no_spec)?;
+            Some(builder.build()?.metadata)
         }
         _ => None,
     };

@@ -19,6 +19,7 @@ use super::*;
 use crate::append::{append, create_table};
 use crate::catalog::{CatalogOptions, SqlCatalog};
 
+mod broken_metadata;
 mod copies;
 mod metadata;
 mod moved;

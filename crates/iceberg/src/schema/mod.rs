@@ -12,6 +12,7 @@ mod literal;
 mod reshape;
 mod shape;
 mod unread;
+mod without_ids;
 
 pub(crate) use adapter::FieldIdAdapterFactory;
 pub(crate) use columns::{TableColumn, TableColumns, field_id};
@@ -21,6 +22,7 @@ pub(crate) use literal::{bound_scalar, literal_scalar};
 pub(crate) use reshape::ReshapeExpr;
 pub(crate) use shape::{Shape, child_of, read_scalar};
 pub(crate) use unread::check_defaults;
+pub use without_ids::without_field_ids;
 
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use arrow::datatypes::Field;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, plan_err};
@@ -24,6 +25,7 @@ use datafusion::optimizer::AnalyzerRule;
 use super::exact::Loss;
 use super::exact_function::ExactCast;
 use crate::provider::IcebergTableProvider;
+use crate::schema::without_field_ids;
 
 /// Lets no insert into an Iceberg table lose a part of a value silently.
 ///
@@ -89,7 +91,7 @@ pub(crate) fn check_casts(input: LogicalPlan, table: &str) -> Result<LogicalPlan
             other => (other, name),
         };
         let inner = match inner {
-            Expr::Cast(cast) => exact(cast, &alias, table, &input)?,
+            Expr::Cast(cast) => exact(as_value(cast), &alias, table, &input)?,
             other => other,
         };
         checked.push(inner.alias(alias));
@@ -104,11 +106,14 @@ fn check_all_values(input: LogicalPlan) -> Result<LogicalPlan> {
         LogicalPlan::Projection(top) => names(top),
         _ => HashMap::new(),
     };
-    let checked = input.transform_down_with_subqueries(|node| match node {
+    let mut changed = false;
+    let checked = input.transform_up_with_subqueries(|node| match node {
         LogicalPlan::Values(values) => {
+            changed = true;
             let values = check_values(values, &names)?;
             Ok(Transformed::yes(LogicalPlan::Values(values)))
         }
+        above if changed => Ok(Transformed::yes(above.recompute_schema()?)),
         other => Ok(Transformed::no(other)),
     });
     Ok(checked?.data)
@@ -125,6 +130,12 @@ fn names(top: &Projection) -> HashMap<String, String> {
         _ => None,
     });
     named.collect()
+}
+
+/// The cast to a type that constants can have as well.
+fn as_value(cast: Cast) -> Cast {
+    let data_type = without_field_ids(&cast.data_type);
+    Cast { data_type, ..cast }
 }
 
 /// A cast of DataFusion's to the type of `column`.
@@ -175,6 +186,7 @@ fn check_values(values: Values, names: &HashMap<String, String>) -> Result<Value
         for (cell, field) in row.into_iter().zip(schema.fields()) {
             cells.push(match cell {
                 Expr::Cast(cast) => {
+                    let cast = as_value(cast);
                     let from = cast.expr.get_type(&nothing)?;
                     match Loss::of(&from, &cast.data_type) {
                         Loss::Nothing => Expr::Cast(cast),
@@ -187,13 +199,27 @@ fn check_values(values: Values, names: &HashMap<String, String>) -> Result<Value
                         "column '{column}' is required, and a row of VALUES has NULL"
                     );
                 }
+                Expr::Literal(value, noted) => {
+                    let data_type = without_field_ids(&value.data_type());
+                    Expr::Literal(value.cast_to(&data_type)?, noted)
+                }
                 other => other,
             });
         }
         checked.push(cells);
     }
     Ok(Values {
-        schema,
+        schema: Arc::new(value_schema(&schema)?),
         values: checked,
     })
+}
+
+/// The columns in types that constants can have.
+fn value_schema(schema: &DFSchema) -> Result<DFSchema> {
+    let columns = schema.iter().map(|(qualifier, field)| {
+        let data_type = without_field_ids(field.data_type());
+        let column = Field::clone(field).with_data_type(data_type);
+        (qualifier.cloned(), Arc::new(column))
+    });
+    DFSchema::new_with_metadata(columns.collect(), schema.metadata().clone())
 }

@@ -11,7 +11,9 @@ use parquet::basic::{
     BrotliLevel, Compression, GzipLevel, LogicalType, Type as PhysicalType, ZstdLevel,
 };
 use parquet::errors::ParquetError;
-use parquet::file::properties::{CdcOptions, WriterProperties, WriterPropertiesBuilder};
+use parquet::file::properties::{
+    CdcOptions, DEFAULT_WRITE_BATCH_SIZE, WriterProperties, WriterPropertiesBuilder,
+};
 use parquet::schema::types::{ColumnPath, SchemaDescriptor, Type as ParquetType, TypePtr};
 
 use super::properties::{Properties, invalid};
@@ -19,6 +21,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 const CODEC: &str = "write.parquet.compression-codec";
 const LEVEL: &str = "write.parquet.compression-level";
+const DICTIONARY: &str = "write.parquet.dictionary.enabled";
 const BLOOM_ENABLED: &str = "write.parquet.bloom-filter-enabled.column.";
 const BLOOM_FPP: &str = "write.parquet.bloom-filter-fpp.column.";
 const CHUNKING: &str = "write.parquet.content-defined-chunking";
@@ -72,12 +75,16 @@ pub(super) fn writer_properties(
     parquet: &SchemaDescriptor,
 ) -> Result<WriterProperties> {
     let row_group = properties.size("write.parquet.row-group-size-bytes", 128 * 1024 * 1024)?;
+    let page_rows = properties.size("write.parquet.page-row-limit", 20_000)?;
     let builder = WriterProperties::builder()
         .set_created_by(format!("feast-iceberg {}", env!("CARGO_PKG_VERSION")))
         .set_compression(compression(properties)?)
         .set_max_row_group_bytes(Some(row_group))
         .set_data_page_size_limit(properties.size("write.parquet.page-size-bytes", 1024 * 1024)?)
-        .set_data_page_row_count_limit(properties.size("write.parquet.page-row-limit", 20_000)?)
+        .set_data_page_row_count_limit(page_rows)
+        // A page ends after so many values at the earliest.
+        .set_write_batch_size(page_rows.min(DEFAULT_WRITE_BATCH_SIZE))
+        .set_dictionary_enabled(properties.value(DICTIONARY, true, "true or false")?)
         .set_dictionary_page_size_limit(
             properties.size("write.parquet.dict-size-bytes", 2 * 1024 * 1024)?,
         )

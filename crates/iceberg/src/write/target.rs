@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use datafusion::common::utils::quote_identifier;
 use iceberg::spec::DataFile;
 use iceberg::table::Table;
 use iceberg::{Catalog, NamespaceIdent, TableIdent};
@@ -87,7 +88,8 @@ impl NewTable {
                 ErrorKind::AlreadyExists if self.if_not_exists => Ok(None),
                 ErrorKind::NotFound => {
                     let (catalog, schema) = (&self.catalog_name, self.namespace.to_string());
-                    let hint = format!("make it with CREATE SCHEMA {catalog}.{schema}");
+                    let quoted = quote_identifier(&schema);
+                    let hint = format!("make it with CREATE SCHEMA {catalog}.{quoted}");
                     Err(Error::new(ErrorKind::NotFound, format!("{error}: {hint}")))
                 }
                 _ => Err(error),

@@ -178,10 +178,19 @@ fn candidates(family: Family) -> Vec<Value> {
             .into_iter()
             .map(|v| Value::Decimal(v, 2))
             .collect(),
-        Family::Time => [0, 1, -1, 1_704_067_200, 1_704_067_201]
-            .into_iter()
-            .map(|seconds: i128| Value::Instant(seconds * 1_000_000_000))
-            .collect(),
+        // The last two do not fit nanoseconds.
+        Family::Time => [
+            0,
+            1,
+            -1,
+            1_704_067_200,
+            1_704_067_201,
+            -62_135_596_800,
+            253_402_300_799,
+        ]
+        .into_iter()
+        .map(|seconds: i128| Value::Instant(seconds * 1_000_000_000))
+        .collect(),
     }
 }
 

@@ -45,8 +45,9 @@ pub(super) fn map(key: i32, value: i32, ty: &str) -> Json {
     json!({"type": "array", "items": pair, "logicalType": "map"})
 }
 
-/// The Avro type of partition values; `id` makes the names of types differ.
-pub(super) fn primitive(ty: &Type, id: i32) -> Json {
+/// The Avro type of partition values; `id` makes the names of types differ. Where they are
+/// `unfixed`, UUIDs are texts and decimals as many bytes as each needs.
+pub(super) fn primitive(ty: &Type, id: i32, unfixed: bool) -> Json {
     let micros = |zoned: bool| json!({"type": "long", "logicalType": "timestamp-micros", "adjust-to-utc": zoned});
     let nanos = |zoned: bool| json!({"type": "long", "logicalType": "timestamp-nanos", "adjust-to-utc": zoned});
     let fixed = |size: usize| json!({"type": "fixed", "size": size, "name": format!("fixed_{id}")});
@@ -64,13 +65,21 @@ pub(super) fn primitive(ty: &Type, id: i32) -> Json {
         Type::TimestamptzNs => nanos(true),
         Type::Text => json!("string"),
         Type::Uuid => {
-            let mut uuid = fixed(16);
+            let mut uuid = if unfixed {
+                json!({"type": "string"})
+            } else {
+                fixed(16)
+            };
             uuid["logicalType"] = json!("uuid");
             uuid
         }
         Type::Fixed(length) => fixed(*length),
         Type::Decimal(precision, scale) => {
-            let mut decimal = fixed(decimal_size(*precision));
+            let mut decimal = if unfixed {
+                json!({"type": "bytes"})
+            } else {
+                fixed(decimal_size(*precision))
+            };
             decimal["logicalType"] = json!("decimal");
             decimal["precision"] = json!(precision);
             decimal["scale"] = json!(scale);
@@ -88,7 +97,7 @@ fn decimal_size(precision: u8) -> usize {
 }
 
 /// A partition value; NULL where there is none.
-pub(super) fn value(datum: &Datum, ty: &Type) -> Value {
+pub(super) fn value(datum: &Datum, ty: &Type, unfixed: bool) -> Value {
     let value = match (datum, ty) {
         (Datum::Null, _) => return some(None),
         (Datum::Bool(value), _) => Value::Boolean(*value),
@@ -104,6 +113,7 @@ pub(super) fn value(datum: &Datum, ty: &Type) -> Value {
         (Datum::Double(value), _) => Value::Double(*value),
         (Datum::Decimal(value), _) => Value::Decimal(Decimal::from(minimal(*value))),
         (Datum::Text(value), _) => Value::String(value.clone()),
+        (Datum::Bytes(value), Type::Uuid) if unfixed => Value::String(hyphenated(value)),
         (Datum::Bytes(value), Type::Uuid | Type::Fixed(_)) => {
             Value::Fixed(value.len(), value.clone())
         }
@@ -111,6 +121,14 @@ pub(super) fn value(datum: &Datum, ty: &Type) -> Value {
         _ => return some(None),
     };
     some(Some(value))
+}
+
+/// A UUID as text.
+fn hyphenated(uuid: &[u8]) -> String {
+    let hex: Vec<String> = uuid.iter().map(|byte| format!("{byte:02x}")).collect();
+    let parts = [0..4, 4..6, 6..8, 8..10, 10..16];
+    let parts = parts.map(|part| hex[part].concat());
+    parts.join("-")
 }
 
 /// A value of an optional field.

@@ -63,6 +63,9 @@ pub struct ManifestStyle {
     /// Whether manifests lack the schema and the partition spec in their headers, which readers
     /// must then take from the table.
     pub no_header: bool,
+    /// Whether UUIDs and decimals of partitions are written as text and as bytes, which Avro allows,
+    /// and not as fixed, as the specification of Iceberg has it.
+    pub unfixed: bool,
 }
 
 /// The bytes of a manifest.
@@ -88,14 +91,14 @@ pub(super) fn write(
     }
     let records = entries.iter().map(|e| entry_value(version, spec, e, style));
     avro::file(
-        &entry_schema(version, spec),
+        &entry_schema(version, spec, style),
         &header,
         records.collect(),
         style.compressed,
     )
 }
 
-fn entry_schema(version: u8, spec: &PartitionSpec) -> Json {
+fn entry_schema(version: u8, spec: &PartitionSpec, style: ManifestStyle) -> Json {
     let mut fields = vec![field(0, "status", json!("int"))];
     if version == 1 {
         fields.push(field(1, "snapshot_id", json!("long")));
@@ -104,14 +107,16 @@ fn entry_schema(version: u8, spec: &PartitionSpec) -> Json {
         fields.push(optional(3, "sequence_number", json!("long")));
         fields.push(optional(4, "file_sequence_number", json!("long")));
     }
-    fields.push(field(2, "data_file", file_schema(version, spec)));
+    let file = file_schema(version, spec, style);
+    fields.push(field(2, "data_file", file));
     record("manifest_entry", fields)
 }
 
-fn file_schema(version: u8, spec: &PartitionSpec) -> Json {
+fn file_schema(version: u8, spec: &PartitionSpec, style: ManifestStyle) -> Json {
     let partition = spec.fields.iter().map(|f| {
         let ty = f.transform.result(&f.source);
-        optional(f.id, &sanitized(&f.name), avro::primitive(&ty, f.id))
+        let ty = avro::primitive(&ty, f.id, style.unfixed);
+        optional(f.id, &sanitized(&f.name), ty)
     });
     let partition = record("r102", partition.collect());
     let mut fields = Vec::new();
@@ -179,15 +184,16 @@ fn entry_value(version: u8, spec: &PartitionSpec, entry: &Entry, style: Manifest
         fields.push(("sequence_number", some_long(sequence)));
         fields.push(("file_sequence_number", some_long(file_sequence)));
     }
-    fields.push(("data_file", file_value(version, spec, entry)));
+    fields.push(("data_file", file_value(version, spec, entry, style)));
     values(fields)
 }
 
-fn file_value(version: u8, spec: &PartitionSpec, entry: &Entry) -> Value {
+fn file_value(version: u8, spec: &PartitionSpec, entry: &Entry, style: ManifestStyle) -> Value {
     let file = entry.file.as_ref();
     let partition = spec.fields.iter().zip(&file.partition).map(|(f, value)| {
         let ty = f.transform.result(&f.source);
-        (sanitized(&f.name), avro::value(value, &ty))
+        let value = avro::value(value, &ty, style.unfixed);
+        (sanitized(&f.name), value)
     });
     let mut fields = Vec::new();
     if version > 1 {

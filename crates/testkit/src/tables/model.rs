@@ -108,7 +108,7 @@ impl TableMaker {
     }
 
     /// A column of a row: the file's value, else the partition's, else the default.
-    fn read(&self, file: &TableFile, row: &FileRow, field: &Field) -> Datum {
+    pub(super) fn read(&self, file: &TableFile, row: &FileRow, field: &Field) -> Datum {
         let held = row.iter().find(|(id, _)| *id == field.id);
         let constant = || {
             let spec = self.spec(file.spec_id)?;

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -26,6 +27,8 @@ const ATTEMPTS: usize = 3;
 pub(super) struct Database {
     path: PathBuf,
     busy_timeout: Duration,
+    /// The file when it was found to be a catalog.
+    checked: Arc<Mutex<Option<FileState>>>,
 }
 
 /// An open connection, and what the database's tables look like.
@@ -41,7 +44,11 @@ pub(super) struct Session {
 
 impl Database {
     pub(super) fn new(path: PathBuf, busy_timeout: Duration) -> Self {
-        Self { path, busy_timeout }
+        Self {
+            path,
+            busy_timeout,
+            checked: Arc::default(),
+        }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -92,14 +99,22 @@ impl Database {
         let Some(state) = FileState::alone(&self.path) else {
             return Ok(());
         };
+        let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        if checked.as_ref() == Some(&state) {
+            return Ok(());
+        }
         match self.open_unlocked(state.clone()) {
             Err(error)
                 if error.kind() == ErrorKind::NotACatalog
-                    && FileState::alone(&self.path) == Some(state) =>
+                    && FileState::alone(&self.path).as_ref() == Some(&state) =>
             {
                 Err(error)
             }
-            _ => Ok(()),
+            Ok(_) => {
+                *checked = Some(state);
+                Ok(())
+            }
+            Err(_) => Ok(()),
         }
     }
 

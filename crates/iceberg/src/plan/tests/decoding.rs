@@ -20,7 +20,9 @@ use rand::{Rng, SeedableRng};
 use super::super::avro::{Container, Header};
 use super::super::decode::decode;
 use super::super::entry_columns::{ColumnTypes, EntryColumns};
+use super::super::entry_layout::Detail;
 use super::super::manifests::column_types;
+use super::avro_files::{file, put_long};
 use crate::error::{ErrorKind, Result};
 
 /// How a manifest list might name a manifest.
@@ -89,6 +91,9 @@ fn assert_same(ours: &ManifestEntry, core: &ManifestEntry, of: &str) {
     assert_eq!(ours.record_count(), core.record_count(), "{of}");
     assert_eq!(ours.file_size_in_bytes(), core.file_size_in_bytes(), "{of}");
     assert_eq!(ours.partition(), core.partition(), "{of}");
+    assert_eq!(ours.column_sizes(), core.column_sizes(), "{of}");
+    assert_eq!(ours.value_counts(), core.value_counts(), "{of}");
+    assert_eq!(ours.split_offsets(), core.split_offsets(), "{of}");
     assert_eq!(ours.null_value_counts(), core.null_value_counts(), "{of}");
     assert_eq!(ours.nan_value_counts(), core.nan_value_counts(), "{of}");
     assert_eq!(ours.lower_bounds(), &known(core.lower_bounds()), "{of}");
@@ -135,10 +140,14 @@ fn manifests_of_other_engines_are_decoded_as_the_core_crate_does() {
         let spec = Arc::new(core.metadata().partition_spec().clone());
         for sequence in [0, 9] {
             let listed = listed(sequence, None);
-            let ours = decode(&bytes, &listed, &spec, &types).expect(&of);
-            let ours = live(&ours, &types);
-            let core = core.entries().iter().filter(|e| e.is_alive());
-            let core: Vec<_> = core.map(|e| completed(e, &listed)).collect();
+            let ours = decode(&bytes, &listed, &spec, &types, Detail::All).expect(&of);
+            let ours = ours.all().map(|i| ours.entry(i, &types).unwrap());
+            let ours: Vec<_> = ours.collect();
+            let core: Vec<_> = core
+                .entries()
+                .iter()
+                .map(|e| completed(e, &listed))
+                .collect();
             assert_eq!(ours.len(), core.len(), "{of}");
             for (ours, core) in ours.iter().zip(&core) {
                 // A manifest of version 1 has no sequence numbers; the core crate says 0.
@@ -195,7 +204,11 @@ async fn made(files: usize) -> Made {
 
 impl Made {
     fn decode(&self, bytes: &[u8]) -> Result<EntryColumns> {
-        decode(bytes, &listed(4, None), &self.spec, &self.types)
+        self.decode_as_far_as(bytes, Detail::All)
+    }
+
+    fn decode_as_far_as(&self, bytes: &[u8], detail: Detail) -> Result<EntryColumns> {
+        decode(bytes, &listed(4, None), &self.spec, &self.types, detail)
     }
 
     fn assert_same(&self, ours: &EntryColumns) {
@@ -211,17 +224,8 @@ impl Made {
         let container = Container::open(&self.bytes).unwrap();
         let mut header = container.header.clone();
         change(&mut header);
-        container.with_header(&header)
+        file(&header, container.rest)
     }
-}
-
-fn put_long(bytes: &mut Vec<u8>, value: usize) {
-    let mut value = value << 1;
-    while value >= 0x80 {
-        bytes.push((value & 0x7f) as u8 | 0x80);
-        value >>= 7;
-    }
-    bytes.push(value as u8);
 }
 
 #[tokio::test]
@@ -306,12 +310,7 @@ async fn every_codec_is_read() {
             rest.extend_from_slice(&block);
             rest.extend_from_slice(cursor.take(16).unwrap());
         }
-        let rest = rest.as_slice();
-        let compressed = Container {
-            header: header.clone(),
-            rest,
-        };
-        made.assert_same(&made.decode(&compressed.with_header(&header)).unwrap());
+        made.assert_same(&made.decode(&file(&header, &rest)).unwrap());
     }
     let unknown = made.with_header(|header| {
         header.insert(b"avro.codec".to_vec(), b"lzma".to_vec());
@@ -349,9 +348,11 @@ async fn damage_is_an_error_and_never_a_panic() {
 #[tokio::test]
 async fn first_row_ids_are_handed_out_in_order() {
     let made = made(3).await;
-    let decode = |first| decode(&made.bytes, &listed(4, first), &made.spec, &made.types).unwrap();
     let ids = |first| -> Vec<_> {
-        let entries = live(&decode(first), &made.types);
+        let listed = listed(4, first);
+        let (spec, types) = (&made.spec, &made.types);
+        let decoded = decode(&made.bytes, &listed, spec, types, Detail::Planning);
+        let entries = live(&decoded.unwrap(), types);
         entries
             .iter()
             .map(|e| e.data_file().first_row_id())
@@ -377,7 +378,8 @@ async fn a_delete_file_among_data_files_is_told() {
 async fn weights_are_honest() {
     use crate::cache::Weigh;
     let made = made(200).await;
-    let columns = made.decode(&made.bytes).unwrap();
+    let columns = made.decode_as_far_as(&made.bytes, Detail::Planning);
+    let columns = columns.unwrap();
     let weight = columns.weight();
     let paths: usize = made
         .core

@@ -27,6 +27,7 @@ use self::draw::{Column, columns, draw_spec, iceberg_schema};
 use super::super::bounds::metrics_facts;
 use super::super::containers::{ContainerColumn, Containers, may_match};
 use super::super::decode::decode;
+use super::super::entry_layout::Detail;
 use super::super::facts::ColumnFacts;
 use super::super::manifests::LoadedManifest;
 use super::super::partitions::summary_facts;
@@ -91,7 +92,14 @@ impl World {
             .iter()
             .map(|c| (c.id, c.primitive.clone()))
             .collect();
-        let entries = decode(&bytes, &listed, &Arc::new(spec.clone()), &types).unwrap();
+        let entries = decode(
+            &bytes,
+            &listed,
+            &Arc::new(spec.clone()),
+            &types,
+            Detail::Planning,
+        )
+        .unwrap();
         Self {
             columns,
             shown,

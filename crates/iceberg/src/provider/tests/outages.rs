@@ -4,6 +4,8 @@
 //! What is read while a catalog does not answer.
 
 use std::future::{Ready, pending, ready};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta};
@@ -12,8 +14,11 @@ use iceberg::{Catalog, TableIdent};
 use tempfile::TempDir;
 
 use super::super::known::{KnownTables, Staleness};
+use super::super::names;
 use super::{append, catalog, make, rows, shop};
+use crate::catalog::CatalogOptions;
 use crate::error::{Error, ErrorKind, Result};
+use crate::storage::stand_in::{Answer, Fault, StandIn};
 
 /// A read so many seconds after the first, to which versions of the last ten are good enough.
 fn read(second: i64) -> Staleness {
@@ -111,5 +116,45 @@ async fn what_a_catalog_answers_counts() {
         // And what was known before that is forgotten.
         let error = known.table(&ident, &read(4), fails(ErrorKind::Io)).await;
         assert_eq!(error.unwrap_err().kind(), ErrorKind::Io, "{kind:?}");
+    }
+}
+
+/// A catalog whose own limit is longer than anybody waits for it in a synchronous call.
+#[tokio::test]
+async fn a_catalog_that_never_answers_is_given_up() {
+    let silent = Arc::new(AtomicBool::new(false));
+    let falls = Arc::clone(&silent);
+    let server = StandIn::start(move |request| match request.path.as_str() {
+        _ if falls.load(Ordering::SeqCst) => {
+            Answer::new(200, "{}").but(Fault::Late(Duration::from_secs(20)))
+        }
+        "/v1/config" => Answer::json(r#"{"defaults":{},"overrides":{}}"#),
+        _ => Answer::json(r#"{"namespaces":[["shop"]]}"#),
+    });
+    let pairs = [("type", "rest".to_owned()), ("uri", server.url())];
+    let pairs = pairs.map(|(key, value)| (key.to_owned(), value));
+    let options = CatalogOptions::from_pairs("lake", pairs).unwrap();
+    let catalog = crate::connect(&options).await.unwrap();
+    silent.store(true, Ordering::SeqCst);
+    let patience = Duration::from_millis(50);
+    let catalog = catalog.as_ref();
+    let table = TableIdent::new(shop(), "t".to_owned());
+    let outcomes = [
+        names::wait_for(names::namespace(catalog, "shop", patience)).map(drop),
+        names::wait_for(names::namespaces(catalog, patience)).map(drop),
+        names::wait_for(names::tables(catalog, &shop(), patience)).map(drop),
+        names::wait_for(names::table_exists(catalog, &table, patience)).map(drop),
+    ];
+    let asked = [
+        "look for namespace 'shop'",
+        "list the namespaces",
+        "list the tables of 'shop'",
+        "look for table 'shop.t'",
+    ];
+    for (outcome, doing) in outcomes.into_iter().zip(asked) {
+        let error = outcome.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        let said = format!("the catalog did not answer within 0.05 s when asked to {doing}");
+        assert_eq!(error.to_string(), said);
     }
 }

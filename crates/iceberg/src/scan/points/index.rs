@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the datafusion-feast authors
 
-//! What is kept of a data file: its footer with the page index, and its bloom filters.
+//! What is kept of a data file: its footer with the page index, its bloom filters, and the values that its statistics tell.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use parquet::bloom_filter::Sbbf;
 use parquet::errors::ParquetError;
 
 use super::super::rows::readable;
+use super::known::KnownValues;
 use crate::cache::Weigh;
 
 /// The coercion of INT96, which only old writers made, to Iceberg's microseconds.
@@ -25,6 +26,7 @@ const INT96: Option<&str> = Some("us");
 /// What is needed of a data file before its rows.
 pub(super) struct FileIndex {
     pub(super) metadata: ArrowReaderMetadata,
+    pub(super) known: KnownValues,
     /// By row group and leaf column.
     blooms: HashMap<(usize, usize), Sbbf>,
     bytes: usize,
@@ -64,6 +66,7 @@ impl FileIndex {
         });
         let blooms = try_join_all(blooms).await?.into_iter().flatten().collect();
         Ok(Self {
+            known: KnownValues::of(&metadata),
             metadata,
             blooms,
             bytes,

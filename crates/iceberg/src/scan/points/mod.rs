@@ -13,6 +13,8 @@
 //! and typed by the same adapter as in scans.
 
 mod index;
+mod known;
+mod near;
 mod pages;
 mod projection;
 mod read;

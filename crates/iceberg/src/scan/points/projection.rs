@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Schema, SchemaRef};
+use datafusion::common::{ScalarValue, exec_datafusion_err};
 use datafusion::error::Result;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Column;
@@ -21,11 +22,11 @@ use crate::schema::{FieldIdAdapterFactory, TableColumns};
 pub(super) struct Projection {
     /// The file's columns.
     pub(super) schema: SchemaRef,
-    /// Those that are read.
+    /// Those that are wanted, or tell the keys.
     pub(super) roots: Vec<usize>,
-    /// What is read.
+    /// These columns.
     pub(super) read: SchemaRef,
-    /// The wanted columns, over those that are read.
+    /// The wanted columns, over these.
     wanted: Vec<Arc<dyn PhysicalExpr>>,
     /// The key columns, likewise.
     pub(super) keys: Vec<Arc<dyn PhysicalExpr>>,
@@ -75,6 +76,32 @@ impl Projection {
             roots,
             read,
         })
+    }
+
+    /// Rows that were read without the columns whose values are known, with these in their places.
+    pub(super) fn complete<'a>(
+        &self,
+        rows: RecordBatch,
+        known: impl Fn(usize) -> Option<&'a ScalarValue>,
+    ) -> Result<RecordBatch> {
+        if rows.num_columns() == self.roots.len() {
+            return Ok(rows);
+        }
+        let count = rows.num_rows();
+        let mut read = rows.columns().iter();
+        let columns = self.roots.iter().map(|root| match known(*root) {
+            Some(value) => value.to_array_of_size(count),
+            None => {
+                let column = read.next().cloned();
+                column.ok_or_else(|| exec_datafusion_err!("a column of the file was not read"))
+            }
+        });
+        let columns: Vec<ArrayRef> = columns.collect::<Result<_>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(count));
+        let schema = Arc::clone(&self.read);
+        Ok(RecordBatch::try_new_with_options(
+            schema, columns, &options,
+        )?)
     }
 
     /// The wanted columns of rows that were read.

@@ -7,17 +7,16 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::{AsArray, BooleanArray, RecordBatch};
-use arrow::compute::{and, filter_record_batch};
+use arrow::array::{AsArray, BooleanArray, RecordBatch, UInt32Array};
+use arrow::compute::{and, filter_record_batch, take};
 use arrow::datatypes::SchemaRef;
-use datafusion::common::ScalarValue;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::ParquetFileReaderFactory;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::expressions::{in_list, lit};
+use datafusion::physical_expr::expressions::InListExpr;
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use futures::future::try_join_all;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -30,6 +29,7 @@ use super::super::build::immutable_since;
 use super::super::named_error::of_file;
 use super::super::reader::DataFileReaderFactory;
 use super::index::FileIndex;
+use super::near::NearReader;
 use super::pages::{ChosenGroup, choose};
 use super::projection::Projection;
 use super::{PointPlan, SequencedRows};
@@ -40,6 +40,10 @@ use crate::schema::{FieldIdAdapterFactory, TableColumns};
 
 /// Files that are read at the same time.
 const CONCURRENT_FILES: usize = 64;
+/// Where there are more files than this, a task reads several: of small files, tasks cost more than rows do.
+const TASKS: usize = 16;
+/// Files of a task at most.
+const FILES_A_TASK: usize = 8;
 /// Rows of a batch.
 const BATCH_ROWS: usize = 8192;
 /// How much is read of a file's end at once: the footer, and with luck the page index.
@@ -132,17 +136,22 @@ impl Reading {
             return Ok(found);
         }
         let count = self.files.len();
-        let reading = stream::iter(0..count).map(|file| {
+        let each = count.div_ceil(TASKS).clamp(1, FILES_A_TASK);
+        let reading = stream::iter((0..count).step_by(each)).map(|first| {
             let reading = Arc::clone(&self);
-            let task = SpawnedTask::spawn(async move { reading.file(file).await });
+            let task = SpawnedTask::spawn(async move {
+                let files = first..count.min(first + each);
+                try_join_all(files.map(|file| reading.file(file))).await
+            });
             async move {
                 let read = task.join_unwind().await;
                 read.map_err(|e| DataFusionError::ExecutionJoin(Box::new(e)))?
             }
         });
-        let files: Vec<_> = reading.buffered(CONCURRENT_FILES).try_collect().await?;
+        let tasks = reading.buffered(CONCURRENT_FILES / each);
+        let files: Vec<_> = tasks.try_collect().await?;
         let mut rows = Vec::new();
-        for (found, of_file) in files {
+        for (found, of_file) in files.into_iter().flatten() {
             counts.add(&of_file);
             rows.extend(found);
         }
@@ -227,10 +236,12 @@ impl Reading {
         chosen: ChosenGroup,
     ) -> Result<Vec<RecordBatch>> {
         let (store, path): (_, &Path) = (Arc::clone(&open.store), &open.meta.location);
-        let reader = ParquetObjectReader::new(store, path.clone());
+        let reader = NearReader(ParquetObjectReader::new(store, path.clone()));
         let metadata = index.metadata.clone();
         let descriptor = metadata.metadata().file_metadata().schema_descr();
-        let mask = ProjectionMask::roots(descriptor, projection.roots.iter().copied());
+        let known = |root: usize| index.known.get(chosen.group, root);
+        let read = projection.roots.iter().copied();
+        let mask = ProjectionMask::roots(descriptor, read.filter(|root| known(*root).is_none()));
         let mut rows = ParquetRecordBatchStreamBuilder::new_with_metadata(reader, metadata)
             .with_projection(mask)
             .with_row_groups(vec![chosen.group])
@@ -242,7 +253,7 @@ impl Reading {
         let filters = self.filters(projection, &chosen.keys)?;
         let mut found = Vec::new();
         while let Some(batch) = rows.next().await.transpose()? {
-            let batch = filtered(&batch, &filters)?;
+            let batch = filtered(&projection.complete(batch, known)?, &filters)?;
             if batch.num_rows() > 0 {
                 found.push(projection.project(&batch, &self.schema)?);
             }
@@ -252,12 +263,12 @@ impl Reading {
 
     /// For each key column that its value is one of those of the keys.
     fn filters(&self, projection: &Projection, keys: &[u32]) -> Result<Vec<Arc<dyn PhysicalExpr>>> {
+        let keys = UInt32Array::from(keys.to_vec());
         let columns = self.keys.columns.iter().zip(&projection.keys);
         let filter = |(column, expr): (&PointColumn, &Arc<dyn PhysicalExpr>)| {
-            let value = |key: &u32| ScalarValue::try_from_array(&column.values, *key as usize);
-            let values = keys.iter().map(|key| Ok(lit(value(key)?)));
-            let values = values.collect::<Result<Vec<_>>>()?;
-            in_list(Arc::clone(expr), values, &false, &projection.read)
+            let values = take(&column.values, &keys, None)?;
+            let among = InListExpr::try_new_from_array(Arc::clone(expr), values, false)?;
+            Ok(Arc::new(among) as Arc<dyn PhysicalExpr>)
         };
         columns.map(filter).collect()
     }

@@ -9,6 +9,7 @@ use datafusion::prelude::SessionConfig;
 use iceberg::spec::{Datum, NestedField, PrimitiveType as P, Type};
 use parquet::basic::Compression;
 use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::file::serialized_reader::ReadOptionsBuilder;
 
 use super::lake::{Lake, Made, field};
 
@@ -54,6 +55,7 @@ async fn sizes_and_codec_are_the_tables() {
         ("write.parquet.page-row-limit", "1000"),
         ("write.parquet.bloom-filter-enabled.column.s", "true"),
         ("write.parquet.bloom-filter-enabled.column.gone", "true"),
+        ("write.parquet.dictionary.enabled", "false"),
     ])
     .await;
     lake.sql(INSERT).await;
@@ -61,12 +63,13 @@ async fn sizes_and_codec_are_the_tables() {
     assert_eq!(footers.len(), 1);
     let footer = footers[0].metadata();
     assert!(
-        (4..=12).contains(&footer.num_row_groups()),
+        (3..=12).contains(&footer.num_row_groups()),
         "{}",
         footer.num_row_groups()
     );
     let column = footer.row_group(0).column(1);
     assert!(matches!(column.compression(), Compression::GZIP(_)));
+    assert!(column.dictionary_page_offset().is_none());
     assert!(column.bloom_filter_offset().is_some());
     assert!(
         footer
@@ -84,6 +87,54 @@ async fn sizes_and_codec_are_the_tables() {
         .split_offsets()
         .map(<[i64]>::len);
     assert_eq!(offsets, Some(footer.num_row_groups()));
+}
+
+/// How many rows the pages of a column have, but for the last one.
+fn page_rows(file: &iceberg::spec::DataFile, column: usize) -> Vec<i64> {
+    let opened = File::open(file.file_path()).unwrap();
+    let options = ReadOptionsBuilder::new().with_page_index().build();
+    let reader = SerializedFileReader::new_with_options(opened, options).unwrap();
+    let footer = reader.metadata();
+    let index = &footer.offset_index().unwrap()[0][column];
+    let firsts = index
+        .page_locations()
+        .iter()
+        .map(|page| page.first_row_index);
+    let firsts: Vec<i64> = firsts.collect();
+    firsts.windows(2).map(|pair| pair[1] - pair[0]).collect()
+}
+
+#[tokio::test]
+async fn a_page_ends_at_its_row_limit() {
+    // The least that a page has, and the most: rows come in batches, which a page may end with.
+    for (limit, most) in [
+        (1, 1),
+        (100, 199),
+        (500, 999),
+        (1024, 2048),
+        (20_000, 21_024),
+    ] {
+        let text = limit.to_string();
+        let lake = lake(&[("write.parquet.page-row-limit", text.as_str())]).await;
+        let insert = match limit {
+            1 => INSERT.replace("100000", "100"),
+            _ => INSERT.to_owned(),
+        };
+        lake.sql(&insert).await;
+        let file = &lake.data_files("t").await[0];
+        // The strings' dictionary becomes too large, which ends a page early.
+        for column in [0, 2] {
+            let pages = page_rows(file, column);
+            assert!(pages.len() > 3, "{limit}: {pages:?}");
+            let fits = |rows: &i64| (limit..=most).contains(rows);
+            assert!(pages.iter().all(fits), "{limit}, {column}: {pages:?}");
+        }
+        let found = lake
+            .rows("SELECT count(*), count(DISTINCT s) FROM lake.shop.t")
+            .await;
+        let rows = if limit == 1 { 100 } else { 100_000 };
+        assert_eq!(found, [format!("{rows} {rows}")]);
+    }
 }
 
 #[tokio::test]

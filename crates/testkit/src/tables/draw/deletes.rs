@@ -82,11 +82,9 @@ impl Draw {
             for at in self.positions(file) {
                 rows.push((file.path.clone(), at));
                 let row = file.rows.get(at as usize).filter(|_| self.dice.percent(80));
-                let value = |row: &crate::tables::file::FileRow, column: &Field| {
-                    let held = row.iter().find(|(id, _)| *id == column.id);
-                    column.read(held.map(|(_, value)| value))
-                };
-                kept.push(row.map(|row| columns.iter().map(|c| value(row, c)).collect()));
+                let table = &self.table;
+                let values = |row| columns.iter().map(|c| table.read(file, row, c)).collect();
+                kept.push(row.map(values));
             }
         }
         let path = group[0].path.clone();

@@ -185,6 +185,7 @@ impl Draw {
             compressed: dice.percent(50),
             no_summaries: dice.percent(10),
             no_header: dice.percent(4),
+            unfixed: seed.is_multiple_of(4),
         };
         let mapped = dice
             .percent(12)

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::lake::TABLE;
 use super::*;
 use crate::append::append;
+use crate::provider::StatementPins;
 use crate::storage::stand_in::Fault;
 
 async fn load(lake: &Lake, more: &[(&str, &str)]) -> Result<()> {
@@ -154,6 +155,37 @@ async fn a_question_is_given_up_when_nobody_waits_for_it() {
     assert!(given_up.is_err());
     drop(catalog);
     assert!(began.elapsed() < Duration::from_secs(5));
+}
+
+/// A statement waits for a silent catalog once, not with each of its questions.
+#[tokio::test]
+async fn planning_waits_for_a_silent_catalog_once() {
+    let lake = Lake::with_files(0).await;
+    let options = lake.with_keys(&[("rest.timeout-ms", "300")]);
+    let connected = IcebergCatalogProvider::connect(&options).await.unwrap();
+    lake.hook(|request| {
+        request
+            .path
+            .starts_with("/v1/namespaces/")
+            .then(|| late(20_000))
+    });
+    let provider = connected.for_statement(Arc::new(StatementPins::new()));
+    let before = lake.rest.seen().len();
+    let schema = provider.schema("shop").unwrap();
+    let error = schema.table("t").await.unwrap_err().to_string();
+    for said in [
+        "schema 'remote.shop' cannot be looked for",
+        "catalog 'remote'",
+        "did not answer within 0.3 s when asked to look for namespace 'shop'",
+    ] {
+        assert!(error.contains(said), "{error}");
+    }
+    assert_eq!(lake.rest.seen().len() - before, 1);
+    // The next statement asks again.
+    lake.unhook();
+    let provider = connected.for_statement(Arc::new(StatementPins::new()));
+    let schema = provider.schema("shop").unwrap();
+    assert!(schema.table("t").await.unwrap().is_some());
 }
 
 async fn commit(lake: &Lake, more: &[(&str, &str)]) -> (Result<i64>, usize) {
