@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::Int64Type;
+use arrow::datatypes::{Float64Type, Int64Type};
 use datafusion::datasource::file_format::options::ParquetReadOptions;
 use datafusion::prelude::SessionContext;
 use datafusion_feast::FeastContext;
@@ -38,11 +38,22 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One way to scan one table.
 struct Case {
+    table: String,
     name: String,
     given_up: bool,
-    rows: i64,
+    answer: Answer,
     seconds: Vec<f64>,
+    /// Of all threads, where the case runs in this process.
+    cpu_seconds: Vec<f64>,
     how: How,
+}
+
+/// What every case has to find.
+#[derive(Debug, Clone, Copy, Default)]
+struct Answer {
+    rows: i64,
+    /// Over all columns.
+    sum: f64,
 }
 
 enum How {
@@ -52,12 +63,14 @@ enum How {
 }
 
 impl Case {
-    fn new(name: &str, how: How) -> Self {
+    fn new(table: &str, name: &str, how: How) -> Self {
         Self {
+            table: table.to_owned(),
             name: name.to_owned(),
             given_up: false,
-            rows: 0,
+            answer: Answer::default(),
             seconds: Vec::new(),
+            cpu_seconds: Vec::new(),
             how,
         }
     }
@@ -66,12 +79,12 @@ impl Case {
         if self.given_up {
             return;
         }
-        let started = Instant::now();
+        let (started, cpu) = (Instant::now(), cpu_seconds());
         let sums = (0..FEATURES).map(|n| format!("sum(f{n})"));
         let sums = sums.collect::<Vec<_>>().join(", ");
         let query = |from: &str| format!("SELECT count(f0), {sums} FROM {from}");
-        self.rows = match &self.how {
-            How::Ours(feast, from) => counted(
+        self.answer = match &self.how {
+            How::Ours(feast, from) => answer(
                 &feast
                     .sql(&query(from))
                     .await
@@ -80,7 +93,7 @@ impl Case {
                     .await
                     .unwrap(),
             ),
-            How::Plain(session) => counted(
+            How::Plain(session) => answer(
                 &session
                     .sql(&query("t"))
                     .await
@@ -90,30 +103,66 @@ impl Case {
                     .unwrap(),
             ),
             How::DuckDb(python, metadata) => {
-                let answer = duckdb(python, metadata, &query("t"));
-                self.given_up = answer.is_none();
-                let (rows, seconds) = answer.unwrap_or((0, PATIENCE.as_secs_f64()));
+                let told = duckdb(python, metadata, &query("t"));
+                self.given_up = told.is_none();
+                let (answer, seconds) = told.unwrap_or((Answer::default(), PATIENCE.as_secs_f64()));
                 self.seconds.push(seconds);
-                self.rows = rows;
+                self.answer = answer;
                 return;
             }
         };
         self.seconds.push(started.elapsed().as_secs_f64());
-    }
-
-    fn median(&self) -> f64 {
-        let mut seconds = self.seconds.clone();
-        seconds.sort_by(f64::total_cmp);
-        seconds[seconds.len() / 2]
+        self.cpu_seconds.push(cpu_seconds() - cpu);
     }
 }
 
-fn counted(batches: &[RecordBatch]) -> i64 {
-    batches[0].column(0).as_primitive::<Int64Type>().value(0)
+fn median(of: &[f64]) -> f64 {
+    let mut sorted = of.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted[sorted.len() / 2]
+}
+
+fn answer(batches: &[RecordBatch]) -> Answer {
+    let columns = batches[0].columns();
+    let sums = columns[1..].iter();
+    Answer {
+        rows: columns[0].as_primitive::<Int64Type>().value(0),
+        sum: sums
+            .map(|sum| sum.as_primitive::<Float64Type>().value(0))
+            .sum(),
+    }
+}
+
+/// What this process has had of the processors so far, in steps of a hundredth of a second.
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = after_name.split_whitespace().skip(11).take(2);
+    ticks
+        .map(|it| it.parse::<f64>().unwrap_or(0.0))
+        .sum::<f64>()
+        / 100.0
+}
+
+/// Whoever reads a table finds the same rows in it. The order of the additions is anyone's.
+fn check(cases: &[Case]) {
+    for case in cases.iter().filter(|case| !case.given_up) {
+        let same = |other: &&Case| !other.given_up && other.table == case.table;
+        for other in cases.iter().filter(same) {
+            let (one, two) = (case.answer, other.answer);
+            let near = (one.sum - two.sum).abs() <= 1e-9 * one.sum.abs().max(1e6);
+            assert!(
+                one.rows == two.rows && near,
+                "{}: {one:?}, {}: {two:?}",
+                case.name,
+                other.name
+            );
+        }
+    }
 }
 
 /// DuckDB times its query itself: starting Python is not counted. None when it is given up.
-fn duckdb(python: &Path, metadata: &Path, query: &str) -> Option<(i64, f64)> {
+fn duckdb(python: &Path, metadata: &Path, query: &str) -> Option<(Answer, f64)> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/iceberg_scan/duckdb_scan.py");
     let mut run = Command::new(python)
         .arg(script)
@@ -136,7 +185,9 @@ fn duckdb(python: &Path, metadata: &Path, query: &str) -> Option<(i64, f64)> {
     let text = String::from_utf8(output.stdout).unwrap();
     let mut words = text.split_whitespace();
     let mut next = || words.next().unwrap();
-    Some((next().parse().unwrap(), next().parse().unwrap()))
+    let rows = next().parse().unwrap();
+    let sum = next().parse().unwrap();
+    Some((Answer { rows, sum }, next().parse().unwrap()))
 }
 
 fn number(name: &str, default: usize) -> usize {
@@ -150,7 +201,9 @@ fn main() {
         .unwrap();
     runtime.block_on(async {
         Box::pin(scans()).await;
-        Box::pin(planning::measure()).await;
+        if std::env::var_os("FEAST_BENCH_ONLY").is_none() {
+            Box::pin(planning::measure()).await;
+        }
     });
 }
 
@@ -184,19 +237,24 @@ async fn scans() {
             case.run().await;
         }
     }
-    let base = cases[0].median();
-    println!("\n| case | seconds, median | from | to | of the clean scan | rows |");
-    println!("|---|---:|---:|---:|---:|---:|");
+    check(&cases);
+    let base = median(&cases[0].seconds);
+    println!("\n| case | seconds, median | from | to | of the clean scan | CPU seconds | rows |");
+    println!("|---|---:|---:|---:|---:|---:|---:|");
     for case in &cases {
         let least = case.seconds.iter().copied().fold(f64::INFINITY, f64::min);
         let most = case.seconds.iter().copied().fold(0.0, f64::max);
-        let median = case.median();
+        let seconds = median(&case.seconds);
+        let cpu = match case.cpu_seconds.as_slice() {
+            [] => "–".to_owned(),
+            measured => format!("{:.2}", median(measured)),
+        };
         println!(
-            "| {}{} | {median:.3} | {least:.3} | {most:.3} | {:.2} | {} |",
+            "| {}{} | {seconds:.3} | {least:.3} | {most:.3} | {:.2} | {cpu} | {} |",
             case.name,
             if case.given_up { " (given up)" } else { "" },
-            median / base,
-            case.rows
+            seconds / base,
+            case.answer.rows
         );
     }
 }
@@ -216,6 +274,7 @@ async fn clean_cases(clean: &Table) -> Vec<Case> {
         .await
         .unwrap();
     cases.push(Case::new(
+        "clean",
         "the same files, DataFusion's own scan",
         How::Plain(plain),
     ));
@@ -224,18 +283,22 @@ async fn clean_cases(clean: &Table) -> Vec<Case> {
     theirs
         .register_table("t", Arc::new(provider.unwrap()))
         .unwrap();
-    cases.push(Case::new("clean, iceberg-datafusion", How::Plain(theirs)));
+    cases.push(Case::new(
+        "clean",
+        "clean, iceberg-datafusion",
+        How::Plain(theirs),
+    ));
     cases
 }
 
 async fn ours_and_duckdb(name: &str, metadata: &Path) -> Vec<Case> {
     let feast = FeastContext::builder().build().await.unwrap();
     let from = format!("iceberg_scan('{}')", metadata.display());
-    let mut cases = vec![Case::new(name, How::Ours(feast, from))];
+    let mut cases = vec![Case::new(name, name, How::Ours(feast, from))];
     if let Some(venv) = std::env::var_os("PEERS_VENV") {
         let python = Path::new(&venv).join("bin/python");
         let duckdb = How::DuckDb(python, metadata.to_owned());
-        cases.push(Case::new(&format!("{name}, DuckDB"), duckdb));
+        cases.push(Case::new(name, &format!("{name}, DuckDB"), duckdb));
     }
     cases
 }

@@ -4,19 +4,23 @@
 //! The online store through SQL: what is written, what is found, and that it is what a training set
 //! would have.
 
+mod asked;
 mod changes;
 mod churn;
 mod evolution;
 mod failing;
 mod get;
+mod get_in_host;
 mod kill;
 mod kinds;
 mod lookup;
 mod model;
+mod points;
 mod status;
 mod stories;
 mod together;
 mod trips;
+mod widening;
 
 use std::sync::Arc;
 

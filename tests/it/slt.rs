@@ -5,6 +5,8 @@
 //!
 //! Each file has a session, a registry in memory and folders of its own (see [`crate::place`]), and
 //! runs once for each setting of [`SETTINGS`]; `onlyif`/`skipif` know the settings by their labels.
+//! Files with Iceberg tables run once more with every one of them read merge-on-read, without the
+//! records that show plans or are about how tables are read.
 //! Files in `tests/slt/bare` run in a plain DataFusion session that has only our table functions.
 //! A file that begins with the lines `# registry PATH` and `# project NAME` keeps its definitions there.
 //!
@@ -30,20 +32,52 @@ struct Setting {
     label: &'static str,
     partitions: usize,
     batch_size: usize,
+    /// Whether Iceberg tables are read as if all of their files had deletes.
+    merged: bool,
 }
 
-const SETTINGS: [Setting; 2] = [
+const SETTINGS: [Setting; 3] = [
     Setting {
         label: "one_partition",
         partitions: 1,
         batch_size: 8192,
+        merged: false,
     },
     Setting {
         label: "four_partitions",
         partitions: 4,
         batch_size: 3,
+        merged: false,
+    },
+    Setting {
+        label: "merge_on_read",
+        partitions: 2,
+        batch_size: 8192,
+        merged: true,
     },
 ];
+
+impl Setting {
+    /// Whether a file with this text runs in the setting.
+    fn takes(self, file: &Path, text: &str) -> bool {
+        let reads_tables = text.contains("STORED AS ICEBERG") || text.contains("iceberg_scan(");
+        !self.merged || (reads_tables && !is_bare(file))
+    }
+
+    /// Whether a record of a file runs in the setting.
+    fn runs<C: sqllogictest::ColumnType>(self, record: &sqllogictest::Record<C>) -> bool {
+        use sqllogictest::Record::{Query, Statement};
+        let (Statement { sql, .. } | Query { sql, .. }) = record else {
+            return true;
+        };
+        !self.merged || !(sql.contains("EXPLAIN") || sql.contains("iceberg.scan"))
+    }
+}
+
+/// Whether a file runs in a plain session with only our table functions.
+fn is_bare(file: &Path) -> bool {
+    file.parent().is_some_and(|folder| folder.ends_with("bare"))
+}
 
 #[test]
 fn slt() {
@@ -55,17 +89,20 @@ fn slt() {
     assert!(!files.is_empty(), "there are no files to run");
     let complete = std::env::var_os("FEAST_SLT_COMPLETE").is_some();
     let mut failures = String::new();
+    let mut merged = 0;
     for file in &files {
         if complete {
             runtime.block_on(write_output(file, SETTINGS[0]));
         }
-        for setting in SETTINGS {
+        let text = std::fs::read_to_string(file).unwrap();
+        for setting in SETTINGS.into_iter().filter(|s| s.takes(file, &text)) {
+            merged += usize::from(setting.merged);
             if let Err(failure) = runtime.block_on(run(file, setting)) {
                 writeln!(failures, "with {}: {failure}\n", setting.label).unwrap();
             }
         }
     }
-    println!("{} files, each in {} settings", files.len(), SETTINGS.len());
+    println!("{} files, {merged} also merge-on-read", files.len());
     assert!(failures.is_empty(), "\n{failures}");
 }
 
@@ -93,7 +130,7 @@ async fn run(file: &Path, setting: Setting) -> Result<(), String> {
         Runner::new(async || SltSession::open(file, &text, Arc::clone(&place), setting).await);
     prepare(&mut runner, &place, setting);
     let mut failures = Vec::new();
-    for record in records {
+    for record in records.into_iter().filter(|record| setting.runs(record)) {
         if matches!(record, sqllogictest::Record::Halt { .. }) {
             break;
         }

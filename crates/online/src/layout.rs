@@ -119,7 +119,11 @@ impl TableLayout {
     fn properties(self, view: &OnlineView, nanoseconds: bool) -> BTreeMap<String, String> {
         let mut properties: BTreeMap<String, String> = [
             ("format-version", if nanoseconds { "3" } else { "2" }),
+            // Snappy starts at once; Zstandard sets up its tables for each column that is read.
+            ("write.parquet.compression-codec", "snappy"),
             ("write.parquet.page-size-bytes", "16384"),
+            // A lookup would read a dictionary whole for a page of one.
+            ("write.parquet.dictionary.enabled", "false"),
             ("write.parquet.page-row-limit", "500"),
             ("write.metadata.metrics.default", "truncate(16)"),
         ]

@@ -40,8 +40,8 @@ pub use delete::delete_online;
 pub use key::{EntityHash, EntityKeyEncoder, KeyType, murmur3_x86_32};
 pub use layout::{PartitionStrategy, TableLayout};
 pub use lookup::{
-    LookupAnswer, LookupFeature, LookupOptions, LookupSession, LookupSource, LookupView, Origin,
-    ViewReport, explain_lookup, lookup, lookup_in, lookup_schema,
+    LookupAnswer, LookupFeature, LookupOptions, LookupSession, LookupSource, LookupView,
+    ONLINE_LOOKUP, Origin, ViewReport, explain_lookup, lookup, lookup_in, lookup_schema,
 };
 pub use materialize::{Materialization, MaterializeMode, Materialized, materialize};
 pub use parity::{parity_schema, verify_parity};

@@ -71,6 +71,7 @@ pub async fn verify_parity(
     let keys = keys(state, wanted, &table, sample).await?;
     let horizon = table.lineage().horizon().unwrap_or(now);
     let mut options = LookupOptions {
+        function: "feast_verify_parity",
         status: false,
         timestamps: true,
         max_age: true,

@@ -6,16 +6,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
-use datafusion::common::{Result, exec_datafusion_err, plan_err};
-use feast_iceberg::append::add_column;
+use datafusion::common::{Result, exec_datafusion_err};
+use feast_iceberg::append::update_columns;
 use feast_iceberg::{Error, IcebergCatalogProvider, IcebergTableProvider, Staleness};
-use feast_pit::utc;
 use iceberg::NamespaceIdent;
 
 use crate::key::EntityHash;
-use crate::layout::{TableLayout, entity_hash, table_schema};
+use crate::layout::{TableLayout, entity_hash};
 use crate::summary::{Lineage, Recorded};
 use crate::view::OnlineView;
 
@@ -90,8 +89,9 @@ impl OnlineStore {
         }))
     }
 
-    /// The view's table, made if there is none, with a column for each of the view's. A column that
-    /// has another type than the view says is an error, before anything is changed.
+    /// The view's table, made if there is none, with a column for each of the view's: new ones are added
+    /// and narrower ones widened in one commit. A column of any other type is an error, before anything is
+    /// changed.
     pub(crate) async fn prepare(&self, view: &OnlineView) -> Result<OnlineTable> {
         let table = match self.open(view).await? {
             Some(table) => table,
@@ -103,22 +103,24 @@ impl OnlineStore {
             return Ok(table);
         }
         let ident = table.provider.table().identifier().clone();
-        for (column, data_type) in missing {
-            let catalog = self.catalog.catalog();
-            let added = add_column(catalog.as_ref(), &ident, &column, &data_type).await;
-            // Somebody else may have added it meanwhile.
-            if let Err(error) = added
-                && !self.reopened(view).await?.has(&column)
-            {
-                return Err(error
+        let catalog = self.catalog.catalog();
+        let changed = update_columns(catalog.as_ref(), &ident, &missing).await;
+        let table = self.reopened(view).await?;
+        match changed {
+            // Somebody else may have done the same meanwhile.
+            Err(error) if !table.missing(view)?.is_empty() => {
+                let names: Vec<_> = missing.iter().map(|(name, _)| name.as_str()).collect();
+                Err(error
                     .context(format!(
-                        "online table {} needs a column for {column}, which its catalog could not add: add it with another engine",
-                        table.name
+                        "online table {} needs other columns for [{}], which its catalog could not commit: change them with \
+                         another engine",
+                        table.name,
+                        names.join(", ")
                     ))
-                    .into());
+                    .into())
             }
+            _ => Ok(table),
         }
-        self.reopened(view).await
     }
 
     /// The view's table, which exists, as it is now.
@@ -198,65 +200,5 @@ impl OnlineTable {
     /// The table as a source of plans.
     pub(crate) fn source(&self) -> Arc<dyn TableProvider> {
         Arc::new(self.provider.clone())
-    }
-
-    /// The columns of the view that the table does not have. One of another type is an error.
-    pub(crate) fn missing(&self, view: &OnlineView) -> Result<Vec<(String, DataType)>> {
-        let columns = self.columns();
-        let mut missing = Vec::new();
-        for wanted in table_schema(view).fields() {
-            match columns.column_with_name(wanted.name()) {
-                None => missing.push((wanted.name().clone(), wanted.data_type().clone())),
-                Some((_, found)) if same(found.data_type(), wanted.data_type()) => {}
-                Some((_, found)) => {
-                    return plan_err!(
-                        "column {} of online table {} is {}, feature view {} has {} there; drop the table and materialize the view in \
-                         full, or name the column anew",
-                        wanted.name(),
-                        self.name,
-                        found.data_type(),
-                        view.name,
-                        wanted.data_type()
-                    );
-                }
-            }
-        }
-        Ok(missing)
-    }
-}
-
-/// Whether a column of the table is one of the view's, whatever the names of nested fields' items.
-fn same(found: &DataType, wanted: &DataType) -> bool {
-    let found = utc(found);
-    found.equals_datatype(wanted)
-        || match (&found, wanted) {
-            (DataType::List(a), DataType::List(b) | DataType::LargeList(b)) => {
-                same(a.data_type(), b.data_type())
-            }
-            (DataType::List(a), DataType::FixedSizeList(b, _)) => {
-                same(a.data_type(), b.data_type())
-            }
-            (DataType::Struct(a), DataType::Struct(b)) => {
-                let mut fields = a.iter().zip(b);
-                a.len() == b.len()
-                    && fields
-                        .all(|(a, b)| a.name() == b.name() && same(a.data_type(), b.data_type()))
-            }
-            (DataType::Map(a, _), DataType::Map(b, _)) => entry_types(a.data_type())
-                .zip(entry_types(b.data_type()))
-                .is_some_and(|((ka, va), (kb, vb))| same(ka, kb) && same(va, vb)),
-            (DataType::LargeBinary, DataType::Binary) => true,
-            (DataType::Int32, DataType::Int8 | DataType::Int16) => true,
-            (DataType::Utf8, DataType::LargeUtf8 | DataType::Utf8View) => true,
-            _ => false,
-        }
-}
-
-fn entry_types(entries: &DataType) -> Option<(&DataType, &DataType)> {
-    match entries {
-        DataType::Struct(fields) if fields.len() == 2 => {
-            Some((fields[0].data_type(), fields[1].data_type()))
-        }
-        _ => None,
     }
 }

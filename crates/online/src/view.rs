@@ -9,6 +9,7 @@ use std::time::Duration;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use datafusion::common::{Column, Result, ScalarValue, plan_err};
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, lit};
+use feast_iceberg::without_field_ids;
 use feast_pit::{PitFeature, PitKey, PitView, instant, utc};
 use feast_registry::ValueType;
 
@@ -250,7 +251,7 @@ fn stored(data_type: &DataType) -> DataType {
         DataType::Timestamp(_, zone) => {
             DataType::Timestamp(TimeUnit::Microsecond, zone.as_ref().map(|_| "UTC".into()))
         }
-        other => other.clone(),
+        other => without_field_ids(other),
     }
 }
 

@@ -312,3 +312,71 @@ async fn rows_of_a_window_that_are_gone_since_go() {
     assert_eq!(lines(&feast, LOOKUP).await, ["1 11", "2 20", "3 30"]);
     agrees(&feast).await;
 }
+
+/// A key that was deleted in the source does not come back with the files that its rows were left out of, whichever way it
+/// was deleted.
+#[tokio::test]
+async fn a_key_deleted_before_its_files_were_rewritten_stays_gone() {
+    for version in [2, 3] {
+        for windowed in [false, true] {
+            let (_lake, mut source, feast) = fresh(version).await;
+            let second = Arc::clone(&source.files()[1]);
+            source.delete_positions(&second, &[1]).await;
+            if windowed {
+                // A window in between saw the rows that are left.
+                rows(
+                    &feast,
+                    "MATERIALIZE FEATURE VIEW h FROM '2025-01-01T00:00:00Z' TO '2025-01-02T00:00:00Z'",
+                )
+                .await;
+            }
+            let removed: Vec<String> = source.files().iter().map(|file| file.key()).collect();
+            let file = source.file(&[
+                (Some(1), 1, Some(10)),
+                (Some(2), 1, Some(20)),
+                (Some(1), 2, Some(11)),
+                (None, 2, Some(9)),
+            ]);
+            source.commit("replace", vec![file], removed).await;
+            source.append(&[(Some(2), 4, Some(24))]).await;
+            rows(&feast, "MATERIALIZE FEATURE VIEW h").await;
+            let found = lines(&feast, LOOKUP).await;
+            assert_eq!(found, ["1 11", "2 24", "3 "], "{version} {windowed}");
+            agrees(&feast).await;
+            let again = "0 0 nothing has changed since the last time";
+            assert_eq!(lines(&feast, DONE).await, [again]);
+            rows(&feast, "MATERIALIZE FEATURE VIEW h FULL").await;
+            assert_eq!(lines(&feast, LOOKUP).await, ["1 11", "2 24", "3 "]);
+        }
+    }
+}
+
+/// A key that was deleted online only is in the source still: it stays gone with rows that are appended for others, and comes
+/// back when its file is rewritten, since its rows are derived again.
+#[tokio::test]
+async fn a_key_deleted_online_only_comes_back_with_its_rewritten_file() {
+    let (_lake, mut source, feast) = fresh(2).await;
+    let delete = "SELECT * FROM feast_delete_online('h', (SELECT CAST(2 AS BIGINT) AS k))";
+    rows(&feast, delete).await;
+    source.append(&[(Some(1), 6, Some(16))]).await;
+    rows(&feast, "MATERIALIZE FEATURE VIEW h").await;
+    assert_eq!(lines(&feast, LOOKUP).await, ["1 16", "2 ", "3 30"]);
+    let first = source.files()[0].key();
+    let file = source.file(&[(Some(1), 1, Some(10)), (Some(2), 1, Some(20))]);
+    source.commit("replace", vec![file], vec![first]).await;
+    rows(&feast, "MATERIALIZE FEATURE VIEW h").await;
+    assert_eq!(lines(&feast, LOOKUP).await, ["1 16", "2 20", "3 30"]);
+    // Deleted in the source, too, it is gone for good.
+    rows(&feast, delete).await;
+    source.delete_key(2).await;
+    let removed: Vec<String> = source.files().iter().map(|file| file.key()).collect();
+    let file = source.file(&[
+        (Some(1), 2, Some(11)),
+        (Some(3), 2, Some(30)),
+        (Some(1), 6, Some(16)),
+    ]);
+    source.commit("replace", vec![file], removed).await;
+    rows(&feast, "MATERIALIZE FEATURE VIEW h").await;
+    assert_eq!(lines(&feast, LOOKUP).await, ["1 16", "2 ", "3 30"]);
+    agrees(&feast).await;
+}

@@ -224,3 +224,33 @@ async fn a_deletion_is_done_once() {
     let ways = [How::DoneThenGone, How::Once];
     at_every_step("delete", &[FULL, PUSH], delete, &ways).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feature_is_widened_once() {
+    let table = "CREATE TABLE lake.shop.stats (driver_id BIGINT, ts TIMESTAMP, created TIMESTAMP";
+    let narrow = format!("{table}, rate REAL, trips INT)");
+    let wide = format!("{table}, rate DOUBLE, trips BIGINT)");
+    let view = |features: &str| {
+        format!(
+            "CREATE OR REPLACE FEATURE VIEW stats ENTITIES (driver) FEATURES ({features}) FROM lake.shop.stats TIMESTAMP ts
+             CREATED TIMESTAMP created"
+        )
+    };
+    let (narrow_view, wide_view) = (
+        view("rate REAL, trips INT"),
+        view("rate DOUBLE, trips BIGINT"),
+    );
+    let before = [
+        "DROP TABLE lake.shop.stats",
+        &narrow,
+        "INSERT INTO lake.shop.stats VALUES (1, '2024-01-01T00:00:00', NULL, 0.5, 1), (2, '2024-01-01T00:00:00', NULL, NULL, 2)",
+        &narrow_view,
+        FULL,
+        "DROP TABLE lake.shop.stats",
+        &wide,
+        "INSERT INTO lake.shop.stats VALUES (1, '2024-01-01T00:00:00', NULL, 0.5, 1), (3, '2024-01-01T00:00:00', NULL, 1e300, 5000000000)",
+        &wide_view,
+    ];
+    let ways = [How::DoneThenGone, How::Once, How::Unheard];
+    at_every_step("widening", &before, "MATERIALIZE FEATURE VIEW stats", &ways).await;
+}

@@ -26,7 +26,7 @@ use object_store::{
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
-use super::rows;
+use super::{lines, rows};
 
 /// A read ends only after everything else that can go on has gone on, other reads' beginning included.
 const TURNS: usize = 2_000;
@@ -151,9 +151,9 @@ async fn materialized() -> (Arc<TripStore>, FeastContext) {
     for statement in [
         "SET feast.online.catalog = 'lake'",
         "SET feast.online.partition_count = 8",
-        "CREATE TABLE s AS SELECT value AS k, TIMESTAMP '2025-01-01T00:00:00' AS ts, value * 2 AS v FROM generate_series(1, 1000)",
+        "CREATE TABLE s AS SELECT value AS k, TIMESTAMP '2025-01-01T00:00:00' AS ts, value * 2 AS v, value * 3 AS w FROM generate_series(1, 1000)",
         "CREATE ENTITY k JOIN KEY (k BIGINT)",
-        "CREATE FEATURE VIEW s ENTITIES (k) FEATURES (v BIGINT) FROM s TIMESTAMP ts",
+        "CREATE FEATURE VIEW s ENTITIES (k) FEATURES (v BIGINT, w BIGINT) FROM s TIMESTAMP ts",
         "MATERIALIZE FEATURE VIEW s FULL",
         "SELECT * FROM feast_delete_online('s', (SELECT 999 AS k))",
     ] {
@@ -193,6 +193,36 @@ async fn a_lookup_in_a_known_snapshot_takes_two_trips() {
     let unknown = prepared.lookup(&keys([-1])).await.unwrap();
     assert_eq!(unknown.column(1).null_count(), 1);
     assert_eq!(store.taken().0, 1, "bounds tell without reading");
+}
+
+#[tokio::test]
+async fn calls_for_several_features_of_a_view_are_one_lookup() {
+    let (store, feast) = materialized().await;
+    rows(&feast, "SET feast.online.read_timeout_ms = 600000").await;
+    let of = |calls: &str| format!("SELECT {calls} FROM (VALUES (17), (17), (400)) AS t(k)");
+    let (v, w) = ("feast_online_get('s:v', k)", "feast_online_get('s:w', k)");
+    lines(&feast, &of(v)).await;
+    let mut reads = Vec::new();
+    for (calls, expected) in [
+        (v.to_owned(), ["34", "34", "800"]),
+        (format!("{v} + {w}"), ["85", "85", "2000"]),
+        // Other keys are another lookup.
+        (
+            format!("{v} + feast_online_get('s:w', k + 1)"),
+            ["88", "88", "2003"],
+        ),
+    ] {
+        store.taken();
+        assert_eq!(lines(&feast, &of(&calls)).await, expected, "{calls}");
+        let read = store.taken().1;
+        reads.push(
+            read.iter()
+                .filter(|path| path.ends_with(".parquet"))
+                .count(),
+        );
+    }
+    assert_eq!(reads[0], reads[1]);
+    assert!(reads[2] > reads[1], "{reads:?}");
 }
 
 #[tokio::test]

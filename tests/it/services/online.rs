@@ -3,7 +3,13 @@
 
 //! The online store in lakes that are servers: from materializing to looking up.
 
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use datafusion_feast::{OnlineLookupRequest, PreparedOnlineLookup};
+
 use super::lake::{Lake, are_up};
+use super::rows::Rows;
 use super::session::{Session, run};
 use super::shop::{Shop, delete, push, rides, told, trips};
 
@@ -53,6 +59,45 @@ async fn differing(session: &Session) -> Vec<String> {
     told(&session.read(query).await)
 }
 
+fn request() -> OnlineLookupRequest {
+    OnlineLookupRequest::features(["by_number:trips"]).with_status()
+}
+
+async fn prepared(session: &Session) -> PreparedOnlineLookup {
+    let request = request();
+    let prepared = session.feast().prepare_online_lookup(&request);
+    Box::pin(prepared).await.unwrap()
+}
+
+/// The typed call, the prepared one, and `feast_online_get` find what the table function finds.
+async fn all_ways(
+    session: &Session,
+    prepared: &PreparedOnlineLookup,
+    drivers: &[i64],
+) -> Vec<String> {
+    let list: Vec<String> = drivers.iter().map(i64::to_string).collect();
+    let list = list.join(", ");
+    let wanted = trips(session, &list, "").await;
+    let keys: ArrayRef = Arc::new(Int64Array::from(drivers.to_vec()));
+    let keys = RecordBatch::try_from_iter([("driver_id", keys)]).unwrap();
+    let request = request();
+    let typed = Box::pin(session.feast().online_lookup(&keys, &request));
+    for found in [typed.await.unwrap(), prepared.lookup(&keys).await.unwrap()] {
+        let fields = found.schema();
+        let columns = fields.fields().iter().map(|it| it.name().clone());
+        let found = told(&Rows::of(columns.collect(), &[found]));
+        assert_eq!(found, wanted);
+    }
+    let get = format!(
+        "SELECT driver_id, feast_online_get('by_number:trips', driver_id) AS trips
+         FROM (SELECT unnest([{list}]) AS driver_id)"
+    );
+    let without_status = |row: &String| row.rsplit_once(' ').unwrap().0.to_owned();
+    let values: Vec<String> = wanted.iter().map(without_status).collect();
+    assert_eq!(told(&session.read(&get).await), values);
+    wanted
+}
+
 fn cycle(lake: &Lake) {
     let shop = Shop::new(lake, "cycle");
     run(async {
@@ -62,8 +107,9 @@ fn cycle(lake: &Lake) {
             .read("SELECT rows_read, rows_written FROM feast_materialize('by_number', mode => 'full')")
             .await;
         assert_eq!(told(&done), ["20 20"], "{lake:?}");
+        let prepared = prepared(&session).await;
         assert_eq!(
-            trips(&session, "1, 20, 99", "").await,
+            all_ways(&session, &prepared, &[1, 20, 99]).await,
             ["1 10 PRESENT", "20 200 PRESENT", "99 NULL NOT_FOUND"]
         );
         assert_eq!(differing(&session).await, [""; 0], "{lake:?}");
@@ -80,8 +126,9 @@ fn cycle(lake: &Lake) {
             .read("SELECT rows_read FROM feast_materialize('by_number')")
             .await;
         assert_eq!(told(&done), ["4"], "{lake:?}");
+        // The prepared call sees the new version.
         assert_eq!(
-            trips(&session, "3, 6", "").await,
+            all_ways(&session, &prepared, &[3, 6]).await,
             ["3 130 PRESENT", "6 60 PRESENT"]
         );
         assert_eq!(differing(&session).await, [""; 0], "{lake:?}");
@@ -91,7 +138,11 @@ fn cycle(lake: &Lake) {
         let deleted = session.read(&delete("(9), (9)")).await;
         assert_eq!(told(&deleted), ["1"], "{lake:?}");
         let now = ["7 120 PRESENT", "8 80 PRESENT", "9 NULL NOT_FOUND"];
-        assert_eq!(trips(&session, "7, 8, 9", "").await, now, "{lake:?}");
+        assert_eq!(
+            all_ways(&session, &prepared, &[7, 8, 9]).await,
+            now,
+            "{lake:?}"
+        );
         assert_eq!(differing(&session).await, ["7", "9"], "{lake:?}");
         assert_eq!(
             trips(&session, "7, 9", ", source => 'offline'").await,

@@ -67,6 +67,11 @@ impl Session {
         Ok(Self(builder.build().await?))
     }
 
+    /// The context itself, for calls that are no statements.
+    pub(super) fn feast(&self) -> &FeastContext {
+        &self.0
+    }
+
     /// The rows of a statement. No text of it may show a secret.
     pub(super) async fn rows(&self, statement: &str) -> Result<Rows> {
         let answer = Box::pin(self.collect(statement)).await;

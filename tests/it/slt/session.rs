@@ -13,8 +13,8 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion_feast::FeastContext;
 use sqllogictest::{AsyncDB, DBOutput};
 
-use super::Setting;
 use super::cells::{Kind, kinds, rows};
+use super::{Setting, is_bare};
 use crate::bare::bare_session;
 use crate::place::Place;
 
@@ -55,7 +55,7 @@ impl SltSession {
             .with_target_partitions(setting.partitions)
             .with_batch_size(setting.batch_size)
             .with_information_schema(true);
-        if file.parent().is_some_and(|folder| folder.ends_with("bare")) {
+        if is_bare(file) {
             let session = bare_session(config).map_err(told)?;
             return Ok(Self {
                 session: Session::Bare(session),
@@ -71,6 +71,10 @@ impl SltSession {
             }
         }
         let feast = Box::pin(builder.build()).await.map_err(told)?;
+        if setting.merged {
+            let forced = "SET feast.iceberg.scan = 'merge_on_read'";
+            Box::pin(feast.sql(forced)).await.map_err(told)?;
+        }
         Ok(Self {
             session: Session::Feast(Box::new(feast)),
             place,

@@ -264,9 +264,8 @@ fn takes(value_type: ValueType, data_type: &DataType) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-
     use arrow::datatypes::Schema;
+    use feast_iceberg::without_field_ids;
     use iceberg::arrow::arrow_schema_to_schema_auto_assign_ids;
 
     use super::*;
@@ -287,7 +286,7 @@ mod tests {
             let iceberg = table.field_by_name("f").unwrap().field_type.as_ref();
             let text = iceberg_type(value_type).unwrap();
             assert_eq!(shown(iceberg), text, "{value_type}");
-            let back = plain(&type_to_arrow_type(iceberg).unwrap());
+            let back = without_field_ids(&type_to_arrow_type(iceberg).unwrap());
             assert!(
                 accepts(value_type, &back),
                 "{value_type}: {text} reads as {back}"
@@ -337,18 +336,6 @@ mod tests {
                 shown(&inner.value_field.field_type)
             ),
             other => other.to_string(),
-        }
-    }
-
-    /// The type without field ids.
-    fn plain(data_type: &DataType) -> DataType {
-        match data_type {
-            DataType::List(field) => {
-                let inner = plain(field.data_type());
-                let field = field.as_ref().clone().with_metadata(HashMap::new());
-                DataType::List(Arc::new(field.with_data_type(inner)))
-            }
-            other => other.clone(),
         }
     }
 }

@@ -4,9 +4,9 @@
 //! `feast_online_get`: one feature of keys, as values.
 //!
 //! It answers what `feast_online_lookup` answers without options: the newest value, whatever its age. All calls
-//! of a query see one version of each table.
+//! of a query see one version of each table, and calls for several features of a view with the same keys are one lookup.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array, new_null_array};
@@ -25,8 +25,8 @@ use crate::session::FeastScope;
 /// The function's name.
 pub(crate) const ONLINE_GET: &str = "feast_online_get";
 
-/// The value's name in the answer of a lookup.
-const VALUE: &str = "__feast_value";
+/// So many answers are kept for calls of other features: one for each partition that is under way.
+const KEPT: usize = 16;
 
 /// The features that the calls of one query look up, each resolved once.
 #[derive(Debug)]
@@ -35,6 +35,16 @@ pub(crate) struct OnlineGets {
     now: i128,
     pins: Arc<StatementPins>,
     features: Mutex<BTreeMap<String, Arc<OnlineFeature>>>,
+    /// The last ones, newest first.
+    answers: Mutex<VecDeque<Answer>>,
+}
+
+/// What a view had for keys.
+#[derive(Debug)]
+struct Answer {
+    view: String,
+    keys: RecordBatch,
+    values: RecordBatch,
 }
 
 /// A feature that is looked up by key.
@@ -54,6 +64,7 @@ impl OnlineGets {
             now: now_nanos(&scope),
             pins: Arc::default(),
             features: Mutex::default(),
+            answers: Mutex::default(),
             scope,
         }
     }
@@ -90,7 +101,8 @@ impl OnlineGets {
             }
         };
         let mut view = online_view(&self.scope, selection, false).await?;
-        VALUE.clone_into(&mut view.features[0].output);
+        // As no key is called.
+        view.features[0].output = format!("__feast_value_{}", view.features[0].name);
         if let Some(place) = self.scope.online_place(&selection.view.source)? {
             let catalog = self.pinned(&place.catalog);
             view.store = view.store.map(|store| store.with_catalog(&catalog));
@@ -126,6 +138,24 @@ impl OnlineGets {
         if keys.num_rows() == 0 {
             return Ok(new_null_array(&feature.data_type, rows));
         }
+        let values = match self.answered(feature, &keys) {
+            Some(values) => values,
+            None => self.look_up(feature, keys).await?,
+        };
+        Ok(take(&values, &places, None)?)
+    }
+
+    /// What a call for another feature of the view found for the same keys.
+    fn answered(&self, feature: &OnlineFeature, keys: &RecordBatch) -> Option<ArrayRef> {
+        let answers = self.answers();
+        let found = answers
+            .iter()
+            .find(|it| it.view == feature.view.name && it.keys == *keys)?;
+        found.values.column_by_name(feature.output()).cloned()
+    }
+
+    /// Looks the keys up, with all features of the view that the query calls for.
+    async fn look_up(&self, feature: &OnlineFeature, keys: RecordBatch) -> Result<ArrayRef> {
         let timeout = self.scope.online_settings().read_timeout;
         let source = feature.source.get_or_try_init(|| async {
             match tokio::time::timeout(timeout, feature.find_source()).await {
@@ -139,6 +169,7 @@ impl OnlineGets {
             }
         });
         let options = LookupOptions {
+            function: ONLINE_GET,
             status: false,
             timestamps: false,
             max_age: false,
@@ -147,19 +178,50 @@ impl OnlineGets {
             source: *source.await?,
             timeout: Some(timeout),
         };
-        let views = std::slice::from_ref(&feature.view);
+        let view = self.with_all_features(&feature.view);
+        let views = std::slice::from_ref(&view);
         let found = Box::pin(lookup_in(&self.scope, views, &keys, &options)).await?;
-        match found.rows.column_by_name(VALUE) {
-            Some(values) => Ok(take(values, &places, None)?),
-            None => exec_err!(
+        let Some(values) = found.rows.column_by_name(feature.output()).cloned() else {
+            return exec_err!(
                 "{ONLINE_GET}: the answer for feature view {} has no value",
-                feature.view.name
-            ),
+                view.name
+            );
+        };
+        let mut answers = self.answers();
+        answers.truncate(KEPT - 1);
+        answers.push_front(Answer {
+            view: view.name,
+            keys,
+            values: found.rows,
+        });
+        Ok(values)
+    }
+
+    /// The view with all of its features that the query calls for.
+    fn with_all_features(&self, of: &LookupView) -> LookupView {
+        let mut view = of.clone();
+        for called in self.features().values() {
+            for feature in &called.view.features {
+                if called.view.name == view.name && !view.features.contains(feature) {
+                    view.features.push(feature.clone());
+                }
+            }
         }
+        view
+    }
+
+    fn answers(&self) -> MutexGuard<'_, VecDeque<Answer>> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl OnlineFeature {
+    /// The name of its values in the answer of a lookup.
+    fn output(&self) -> &str {
+        let mut features = self.view.features.iter();
+        features.next().map_or("", |feature| &feature.output)
+    }
+
     /// The type of its values.
     pub(crate) fn data_type(&self) -> &DataType {
         &self.data_type

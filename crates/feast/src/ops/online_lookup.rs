@@ -14,15 +14,17 @@ use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::dataframe::DataFrame;
 use datafusion::logical_expr::LogicalPlan;
 use feast_online::{
-    LookupOptions, LookupSource, LookupView, ViewReport, explain_lookup, lookup_in, lookup_schema,
+    LookupOptions, LookupSource, LookupView, ONLINE_LOOKUP, ViewReport, explain_lookup, lookup_in,
+    lookup_schema,
 };
+use futures::future::try_join_all;
 
 use super::Effect;
 use super::online_view::{instant, now_nanos, online_view, selected};
 use super::pit_join::{Call, PitJoinRequest};
 use crate::session::{FeastScope, wait};
 
-const FUNCTION: &str = "feast_online_lookup";
+const FUNCTION: &str = ONLINE_LOOKUP;
 
 /// The keys of a call.
 #[derive(Debug, Clone)]
@@ -61,6 +63,7 @@ pub(crate) async fn online_lookup(
     let scope = &scope.allowing_staleness();
     let mut request = PitJoinRequest::try_new(Call::OnlineLookup, features, &[])?;
     let mut read = LookupOptions {
+        function: FUNCTION,
         status: false,
         timestamps: false,
         max_age: false,
@@ -130,11 +133,10 @@ pub(crate) async fn lookup_views(
     scope: &FeastScope,
     request: &PitJoinRequest,
 ) -> Result<Vec<LookupView>> {
-    let mut views = Vec::new();
-    for selection in selected(scope, request)? {
-        views.push(online_view(scope, &selection, request.full_feature_names).await?);
-    }
-    Ok(views)
+    let selections = selected(scope, request)?;
+    let views = selections.iter();
+    // The catalogs of all sources are asked at the same time.
+    try_join_all(views.map(|view| online_view(scope, view, request.full_feature_names))).await
 }
 
 #[async_trait]

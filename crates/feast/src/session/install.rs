@@ -17,6 +17,7 @@ use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use feast_iceberg::{CacheLimits, CheckIcebergInsert, ChooseIcebergScan, IcebergCaches};
 use feast_pit::{
     KeepEntityOrder, PrunePitJoinFeatures, PushFilterThroughPitJoin, PushLimitThroughPitJoin,
+    spare_pit_joins,
 };
 use feast_registry::{FeatureRepository, InMemoryRegistryStore, RegistryStore};
 
@@ -177,6 +178,7 @@ fn install_rules(builder: &mut SessionStateBuilder, runtime: &Arc<RuntimeEnv>) {
     for (before, rule) in ours {
         insert_before(rules, before, rule, |r| r.name());
     }
+    spare_pit_joins(rules);
     let physical = &mut builder
         .physical_optimizers()
         .get_or_insert_with(PhysicalOptimizer::new)

@@ -12,7 +12,9 @@ use arrow::array::RecordBatch;
 use chrono::{DateTime, Utc};
 use datafusion::common::Result;
 use datafusion::prelude::SessionContext;
-use feast_online::{LookupAnswer, LookupOptions, LookupSource, LookupView, Origin, lookup_in};
+use feast_online::{
+    LookupAnswer, LookupOptions, LookupSource, LookupView, ONLINE_LOOKUP, Origin, lookup_in,
+};
 use feast_registry::Registry;
 
 use super::context::FeastContext;
@@ -120,6 +122,7 @@ impl OnlineLookupRequest {
 
     fn options(&self, now: DateTime<Utc>, settings: &OnlineSettings) -> LookupOptions {
         LookupOptions {
+            function: ONLINE_LOOKUP,
             status: self.status,
             timestamps: self.timestamps,
             max_age: self.max_age,

@@ -188,6 +188,11 @@ impl FeastScope {
                 known.join(", ")
             );
         };
+        if let Some(iceberg) = catalog.as_any().downcast_ref::<IcebergCatalogProvider>()
+            && let Some(table) = iceberg.find(&name.schema, &name.table).await?
+        {
+            return Ok(table);
+        }
         let Some(schema) = catalog.schema(&name.schema) else {
             let mut known = catalog.schema_names();
             known.sort();

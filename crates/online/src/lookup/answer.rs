@@ -63,7 +63,8 @@ pub fn lookup_schema(
             .any(|other| other.name() == field.name())
         {
             return plan_err!(
-                "feast_online_lookup: two columns of the answer are called {}; set full_feature_names => true, or rename the key",
+                "{}: two columns of the answer are called {}; set full_feature_names => true, or rename the key",
+                options.function,
                 field.name()
             );
         }

@@ -43,6 +43,9 @@ use online::KeyedTable;
 pub use report::{Origin, ViewReport};
 use request::view_keys;
 
+/// The SQL function that is a lookup, with its options.
+pub const ONLINE_LOOKUP: &str = "feast_online_lookup";
+
 /// Where a lookup gets its rows from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LookupSource {
@@ -86,6 +89,8 @@ pub struct LookupView {
 /// What an answer has and what it is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LookupOptions {
+    /// What messages call the lookup: the function that was called.
+    pub function: &'static str,
     /// A column `{feature}__status`.
     pub status: bool,
     /// A column `{feature}__event_timestamp`.
@@ -196,9 +201,15 @@ pub async fn lookup_in(
             Ok(found) => found?,
             Err(_) => {
                 return exec_err!(
-                    "feast_online_lookup: no answer within {} ms, still {}; allow more with timeout_ms or SET feast.online.read_timeout_ms",
+                    "{}: no answer within {} ms, still {}; allow more with {}SET feast.online.read_timeout_ms",
+                    options.function,
                     limit.as_millis(),
-                    doing.now()
+                    doing.now(),
+                    if options.function == ONLINE_LOOKUP {
+                        "timeout_ms or "
+                    } else {
+                        ""
+                    }
                 );
             }
         },

@@ -91,6 +91,7 @@ fn keys(name: &str) -> RecordBatch {
 
 fn options() -> LookupOptions {
     LookupOptions {
+        function: ONLINE_LOOKUP,
         status: false,
         timestamps: false,
         max_age: false,

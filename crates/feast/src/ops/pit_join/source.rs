@@ -14,11 +14,15 @@ use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use feast_iceberg::IcebergTableProvider;
 use feast_pit::{PitFeature, PitKey, PitProvenance, PitView};
 use feast_registry::Ttl;
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
 use super::Call;
 use super::request::PitJoinRequest;
 use super::selection::{Selection, select};
 use crate::session::FeastScope;
+
+/// How many sources are opened at the same time.
+const SOURCES_AT_ONCE: usize = 16;
 
 /// The views a call asks for, each with the plan its rows come from.
 #[derive(Debug)]
@@ -44,8 +48,13 @@ pub(crate) async fn resolve(
         inputs: Vec::with_capacity(selections.len()),
         full_feature_names: request.full_feature_names,
     };
-    for selection in &selections {
-        let (spec, input) = resolve_view(scope, selection, request).await?;
+    // In order, so that of several errors the first view's is told, whichever source answers first.
+    let resolving = selections
+        .iter()
+        .map(|selection| resolve_view(scope, selection, request).boxed())
+        .collect::<Vec<_>>();
+    let mut resolved = stream::iter(resolving).buffered(SOURCES_AT_ONCE);
+    while let Some((spec, input)) = resolved.try_next().await? {
         views.specs.push(spec);
         views.inputs.push(input);
     }
