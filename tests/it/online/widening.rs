@@ -176,8 +176,14 @@ async fn nested_values_are_widened_too() {
         rows(&feast, statement).await;
     }
     assert_eq!(versions(&lake).await, (2, 2));
-    let of = "SELECT k, v[1], v[2] IS NULL, arrow_typeof(v[1]) FROM feast_online_lookup(['s:*'], [1, 2], source => 'online') ORDER BY k";
-    let wanted = ["1 1 true Int64", "2 5000000000 true Int64"];
+    let constant = "SELECT * FROM feast_write_online('s', (SELECT 3 AS k, TIMESTAMP '2025-01-02T00:00:00' AS ts, [7, NULL] AS v))";
+    rows(&feast, constant).await;
+    let of = "SELECT k, v[1], v[2] IS NULL, arrow_typeof(v[1]) FROM feast_online_lookup(['s:*'], [1, 2, 3], source => 'online') ORDER BY k";
+    let wanted = [
+        "1 1 true Int64",
+        "2 5000000000 true Int64",
+        "3 7 true Int64",
+    ];
     assert_eq!(lines(&feast, of).await, wanted);
 }
 
