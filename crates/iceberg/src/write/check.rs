@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::datatypes::Field;
+use arrow::datatypes::{DataType, Field};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, plan_err};
@@ -188,9 +188,13 @@ fn check_values(values: Values, names: &HashMap<String, String>) -> Result<Value
                 Expr::Cast(cast) => {
                     let cast = as_value(cast);
                     let from = cast.expr.get_type(&nothing)?;
+                    let column = names.get(field.name()).unwrap_or(field.name());
+                    if from.is_integer() && cast.data_type.is_temporal() {
+                        return plan_err!("{}", number_as_time(column, &from, &cast.data_type));
+                    }
                     match Loss::of(&from, &cast.data_type) {
                         Loss::Nothing => Expr::Cast(cast),
-                        _ => call(cast, names.get(field.name()).unwrap_or(field.name())),
+                        _ => call(cast, column),
                     }
                 }
                 Expr::Literal(value, _) if value.is_null() && !field.is_nullable() => {
@@ -212,6 +216,15 @@ fn check_values(values: Values, names: &HashMap<String, String>) -> Result<Value
         schema: Arc::new(value_schema(&schema)?),
         values: checked,
     })
+}
+
+/// Nobody says what a number counts, and DataFusion takes rows of `VALUES` anywhere below an insert for rows of the table: in
+/// `SELECT to_timestamp(s) FROM (VALUES (7)) AS v (s)` the seven would be microseconds, not seconds.
+fn number_as_time(column: &str, from: &DataType, to: &DataType) -> String {
+    format!(
+        "column '{column}' is of type {to}, and a row of VALUES has a number of type {from}: write the time as in TIMESTAMP '2026-01-01T00:00:00Z' \
+         or DATE '2026-01-01'; where VALUES is no row of the table but read by a SELECT, write its rows as SELECT … UNION ALL SELECT …"
+    )
 }
 
 /// The columns in types that constants can have.
