@@ -83,9 +83,9 @@ impl<'a> Widening<'a> {
                 fields.push(Arc::clone(field));
                 continue;
             }
-            if field.initial_default.is_some() || field.write_default.is_some() {
+            if has_default(field) {
                 let text = format!(
-                    "column '{}' has a default value, so its type cannot be changed here: change it \
+                    "column '{}' has a default value, or a field in it has one, so its type cannot be changed here: change it \
                      with another engine",
                     field.name
                 );
@@ -115,6 +115,17 @@ impl CommitTable for Widening<'_> {
     async fn commit(&self, commit: TableCommit) -> iceberg::Result<Table> {
         self.catalog.update_table(commit).await
     }
+}
+
+/// Whether the field or one in it has a value for rows without one; it would be of the old type.
+fn has_default(field: &NestedField) -> bool {
+    let in_it = match field.field_type.as_ref() {
+        Type::Primitive(_) => false,
+        Type::Struct(inner) => inner.fields().iter().any(|field| has_default(field)),
+        Type::List(list) => has_default(&list.element_field),
+        Type::Map(map) => has_default(&map.key_field) || has_default(&map.value_field),
+    };
+    in_it || field.initial_default.is_some() || field.write_default.is_some()
 }
 
 /// `metadata` with another current schema, which has the id of the present one.
@@ -196,4 +207,32 @@ fn of_type(field: &NestedField, to: Type) -> NestedFieldRef {
         field_type: Box::new(to),
         ..field.clone()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use iceberg::spec::Literal;
+
+    use super::*;
+
+    #[test]
+    fn defaults_are_found_at_any_depth() {
+        let int = || Type::Primitive(PrimitiveType::Int);
+        let plain = Arc::new(NestedField::optional(1, "a", int()));
+        let given = NestedField::optional(1, "a", int()).with_initial_default(Literal::int(1));
+        for (inner, expected) in [(plain, false), (Arc::new(given), true)] {
+            let pair = Type::Struct(StructType::new(vec![inner]));
+            let list = Type::List(ListType {
+                element_field: Arc::new(NestedField::list_element(2, pair.clone(), false)),
+            });
+            let map = Type::Map(MapType {
+                key_field: Arc::new(NestedField::map_key_element(3, int())),
+                value_field: Arc::new(NestedField::map_value_element(4, list.clone(), false)),
+            });
+            for nested in [pair, list, map] {
+                let field = NestedField::optional(5, "outer", nested);
+                assert_eq!(has_default(&field), expected, "{field:?}");
+            }
+        }
+    }
 }
