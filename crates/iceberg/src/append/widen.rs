@@ -20,6 +20,7 @@ use serde_json::Value;
 
 use crate::catalog::CommitTable;
 use crate::error::{Error, ErrorKind, Result};
+use crate::provider::written;
 
 /// What of a table's metadata a change of its schema does not look at.
 const HISTORY: [&str; 7] = [
@@ -134,7 +135,7 @@ fn with_schema(metadata: &TableMetadata, schema: &Schema) -> Result<TableMetadat
         let text = "its metadata cannot be written as JSON";
         Error::new(ErrorKind::Damaged, text).with_source(cause)
     };
-    let mut written = serde_json::to_value(metadata).map_err(odd)?;
+    let mut written = written(metadata)?;
     let changed = serde_json::to_value(schema).map_err(odd)?;
     if let Value::Object(parts) = &mut written {
         for part in HISTORY {

@@ -19,6 +19,7 @@ mod select;
 mod table;
 #[cfg(test)]
 pub(crate) mod tests;
+mod written;
 
 pub use broken::BrokenTable;
 pub use catalog::IcebergCatalogProvider;
@@ -34,3 +35,4 @@ pub use schema::IcebergSchemaProvider;
 pub use select::SnapshotSelector;
 pub(crate) use select::{Selected, lineage, references, select};
 pub use table::IcebergTableProvider;
+pub(crate) use written::written;

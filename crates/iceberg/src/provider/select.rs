@@ -14,6 +14,7 @@ use iceberg::spec::{
 };
 use serde_json::{Value, json};
 
+use super::written::written;
 use crate::error::{Error, ErrorKind, Result};
 
 /// How many names or ids a message lists.
@@ -127,15 +128,13 @@ pub(crate) fn references(
         }
         _ => None,
     };
-    let written = serde_json::to_value(second.as_ref().unwrap_or(metadata));
-    let written = written.and_then(|mut written| {
-        let refs = written.get_mut("refs").map(Value::take);
-        serde_json::from_value(refs.unwrap_or_else(|| json!({})))
-    });
-    let mut refs: BTreeMap<String, SnapshotReference> = written.map_err(|cause| {
-        let message = format!("the branches and tags of table {name} cannot be told");
-        Error::new(ErrorKind::Damaged, message).with_source(cause)
-    })?;
+    let message = format!("the branches and tags of table {name} cannot be told");
+    let mut written = written(second.as_ref().unwrap_or(metadata))
+        .map_err(|error| error.context(message.clone()))?;
+    let refs = written.get_mut("refs").map(Value::take);
+    let refs = serde_json::from_value(refs.unwrap_or_else(|| json!({})));
+    let mut refs: BTreeMap<String, SnapshotReference> =
+        refs.map_err(|cause| Error::new(ErrorKind::Damaged, message).with_source(cause))?;
     if let (true, Some(current)) = (refs.is_empty(), metadata.current_snapshot_id()) {
         let main = SnapshotRetention::Branch {
             min_snapshots_to_keep: None,
