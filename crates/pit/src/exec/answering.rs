@@ -32,7 +32,14 @@ use crate::kernel::winners::Winners;
 const CONCURRENT_VIEWS: usize = 4;
 
 /// A key set that is laid out, and what reserves it.
-pub(super) type LaidOut = SpawnedTask<Result<(KeySet, MemoryReservation)>>;
+pub(super) type LaidOut = SpawnedTask<Result<(KeySet, HeldByThread)>>;
+
+/// What a thread that cannot be aborted has reserved. The memory of its attempt is held besides, so that whoever waits for the
+/// attempt to end waits for the thread.
+pub(super) struct HeldByThread {
+    memory: MemoryReservation,
+    _attempt: Arc<MemoryReservation>,
+}
 
 /// One view as it is read for some entity rows.
 struct Read<'a> {
@@ -58,7 +65,7 @@ impl RunningJoin {
         reservation.try_grow(entities)?;
         let entity_bytes = entities + held.as_ref().map_or(0, |held| held.size());
         let timer = self.metrics.build_time.timer();
-        let (sets, set_memory) = self.build(batches, entity_bytes).await?;
+        let (sets, set_memory) = self.build(batches, entity_bytes, &reservation).await?;
         timer.done();
         let reads = self.reads(&sets, &reservation)?;
         self.metrics.parts.add(1);
@@ -162,6 +169,7 @@ impl RunningJoin {
         &self,
         batches: &[RecordBatch],
         entity_bytes: usize,
+        attempt: &Arc<MemoryReservation>,
     ) -> Result<(Vec<KeySet>, MemoryReservation)> {
         let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
         let memory = self.memory.new_empty();
@@ -175,15 +183,14 @@ impl RunningJoin {
         let unwanted = EndOnDrop::default();
         let mut tasks = Vec::with_capacity(key_sets.len());
         for columns in key_sets {
-            let held = memory.new_empty();
-            held.try_grow(SlotLayout::size_for(rows))?;
+            let held = HeldByThread::try_new(rows, attempt)?;
             tasks.push(self.lay_out(columns, batches.to_vec(), held, unwanted.signal())?);
         }
         let mut sets = Vec::with_capacity(tasks.len());
         let mut peak = entity_bytes;
         for (set, held) in all_joined(tasks).await? {
             peak += set.peak;
-            memory.grow(held.free());
+            memory.grow(held.memory.free());
             sets.push(set);
         }
         self.metrics.peak_mem_used.set_max(peak);
@@ -196,14 +203,26 @@ impl RunningJoin {
         &self,
         columns: Vec<(usize, DataType)>,
         batches: Vec<RecordBatch>,
-        held: MemoryReservation,
+        held: HeldByThread,
         ended: Ended,
     ) -> Result<LaidOut> {
         let times = self.times(&batches)?;
         Ok(SpawnedTask::spawn_blocking(move || {
-            let set = KeySet::build(columns, &batches, &times, &held, &ended)?;
+            let set = KeySet::build(columns, &batches, &times, &held.memory, &ended)?;
             Ok((set, held))
         }))
+    }
+}
+
+impl HeldByThread {
+    /// What laying out so many entity rows takes.
+    pub(super) fn try_new(rows: usize, attempt: &Arc<MemoryReservation>) -> Result<Self> {
+        let memory = attempt.new_empty();
+        memory.try_grow(SlotLayout::size_for(rows))?;
+        Ok(Self {
+            memory,
+            _attempt: Arc::clone(attempt),
+        })
     }
 }
 

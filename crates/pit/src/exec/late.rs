@@ -13,7 +13,9 @@ use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::physical_plan::spill::get_record_batch_memory_size;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
-use futures::StreamExt;
+use futures::future::join;
+use futures::stream::BoxStream;
+use futures::{StreamExt, stream};
 
 use super::key_set::KeySet;
 use super::probing::Input;
@@ -96,42 +98,57 @@ impl LateView {
         let format = RowFormat::try_new(view.payload_types())?;
         let mut held = narrow.widened_size(&format);
         reservation.try_grow(held)?;
-        let mut winners = narrow.widened(format);
         let found = narrow.references(self.plan.features[0]);
-        drop(narrow);
-        let references: Arc<[u64]> = found.iter().map(|(reference, _)| *reference).collect();
+        let wanted = found.len();
+        let mut rows = self.rows(view, &found, context)?;
         let mut slots = found.into_iter().map(|(_, slot)| slot);
-        if !references.is_empty() {
-            let wanted = references.len();
-            let kept = view.payload_columns().iter().enumerate();
-            let asked = kept.filter(|(cell, _)| view.features.contains(cell));
-            let asked: Vec<usize> = asked.map(|(_, column)| *column).collect();
-            let mut rows = self.fetch.fetch(references, &asked, Arc::clone(context))?;
-            let mut turn = Turn::default();
-            while let Some(batch) = rows.next().await.transpose()? {
-                metrics.rows_fetched.add(batch.num_rows());
-                let fetched = get_record_batch_memory_size(&batch);
-                reservation.try_grow(fetched)?;
-                let slots: Vec<u32> = slots.by_ref().take(batch.num_rows()).collect();
-                if slots.len() < batch.num_rows() {
-                    return lost(view, wanted);
-                }
-                winners.replace(&slots, &with_nulls(view, &batch))?;
-                let size = winners.size();
-                if size > held {
-                    reservation.try_grow(size - held)?;
-                    held = size;
-                }
-                reservation.shrink(fetched);
-                turn.after(batch.num_rows()).await;
-            }
-            if slots.next().is_some() {
+        // Room is made while the first rows are read.
+        let widened = async { narrow.widened(format) };
+        let (mut next, mut winners) = join(rows.next(), widened).await;
+        drop(narrow);
+        let mut turn = Turn::default();
+        while let Some(batch) = next.transpose()? {
+            metrics.rows_fetched.add(batch.num_rows());
+            let fetched = get_record_batch_memory_size(&batch);
+            reservation.try_grow(fetched)?;
+            let slots: Vec<u32> = slots.by_ref().take(batch.num_rows()).collect();
+            if slots.len() < batch.num_rows() {
                 return lost(view, wanted);
             }
+            winners.replace(&slots, &with_nulls(view, &batch))?;
+            let size = winners.size();
+            if size > held {
+                reservation.try_grow(size - held)?;
+                held = size;
+            }
+            reservation.shrink(fetched);
+            turn.after(batch.num_rows()).await;
+            next = rows.next().await;
+        }
+        if slots.next().is_some() {
+            return lost(view, wanted);
         }
         metrics.late_payload.add(1);
         timer.done();
         Ok(winners)
+    }
+
+    /// The columns of these rows that are asked for.
+    fn rows(
+        &self,
+        view: &ViewPlan,
+        found: &[(u64, u32)],
+        context: &Arc<TaskContext>,
+    ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+        if found.is_empty() {
+            return Ok(stream::empty().boxed());
+        }
+        let references = found.iter().map(|(reference, _)| *reference).collect();
+        let kept = view.payload_columns().iter().enumerate();
+        let asked = kept.filter(|(cell, _)| view.features.contains(cell));
+        let asked: Vec<usize> = asked.map(|(_, column)| *column).collect();
+        let rows = self.fetch.fetch(references, &asked, Arc::clone(context))?;
+        Ok(rows.boxed())
     }
 }
 

@@ -22,6 +22,7 @@ use arrow::record_batch::RecordBatch;
 use datafusion::common::{Result, exec_err};
 use datafusion::execution::memory_pool::MemoryReservation;
 
+use super::answering::HeldByThread;
 use super::key_set::KeySet;
 use super::probing::Probing;
 use super::running::{RunningJoin, RunningView};
@@ -51,8 +52,7 @@ impl RunningJoin {
         };
         view.metrics.slots_tied.add(tied.len());
         let (slots, entities) = entities_of(&tied, &set.layout, batches).await?;
-        let memory = reservation.new_empty();
-        memory.try_grow(SlotLayout::size_for(slots.len()))?;
+        let memory = HeldByThread::try_new(slots.len(), reservation)?;
         let unwanted = EndOnDrop::default();
         let tied_set = self.lay_out(plan.key_set(), entities, memory, unwanted.signal())?;
         let (tied_set, _memory) = joined(tied_set).await?;

@@ -131,15 +131,37 @@ impl Winners {
             .collect()
     }
 
-    /// Replaces what these slots hold by rows of their own, given as all columns of the format.
+    /// Replaces what these slots hold by rows of their own, given as all columns of the format. No slot is among them twice.
     pub(crate) fn replace(&mut self, slots: &[u32], columns: &[ArrayRef]) -> Result<()> {
         let source = self.format.source(columns)?;
-        for (row, slot) in (0_u32..).zip(slots) {
-            let within = slot & ((1 << self.shift) - 1);
-            let Stripe { rows, arena } = &mut self.stripes[(slot >> self.shift) as usize];
-            self.format.write(rows, arena, &source, &[(within, row)]);
+        let (writes, ends) = self.by_stripe(slots);
+        let mut start = 0;
+        for (stripe, end) in self.stripes.iter_mut().zip(ends) {
+            let Stripe { rows, arena } = stripe;
+            self.format.write(rows, arena, &source, &writes[start..end]);
+            start = end;
         }
         Ok(())
+    }
+
+    /// The slots within their stripes, each with its number among `slots`, and where each stripe's end: rows near one another are
+    /// written one after another.
+    fn by_stripe(&self, slots: &[u32]) -> (Vec<(u32, u32)>, Vec<usize>) {
+        let stripe_of = |slot: u32| (slot >> self.shift) as usize;
+        let mut ends = vec![0; self.stripes.len() + 1];
+        for slot in slots {
+            ends[stripe_of(*slot) + 1] += 1;
+        }
+        for stripe in 1..ends.len() {
+            ends[stripe] += ends[stripe - 1];
+        }
+        let mut writes = vec![(0, 0); slots.len()];
+        for (row, slot) in (0_u32..).zip(slots) {
+            let at = &mut ends[stripe_of(*slot)];
+            writes[*at] = (slot & ((1 << self.shift) - 1), row);
+            *at += 1;
+        }
+        (writes, ends)
     }
 }
 

@@ -24,6 +24,7 @@ use datafusion::physical_expr::projection::ProjectionExprs;
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use datafusion::physical_plan::spill::get_record_batch_memory_size;
 use datafusion::physical_plan::stream::{RecordBatchReceiverStream, RecordBatchStreamAdapter};
+use futures::future::ready;
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::ObjectStore;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, RowSelection, RowSelector};
@@ -32,8 +33,12 @@ use parquet::file::metadata::PageIndexPolicy;
 use super::leaf::Leaf;
 use super::reference::{file_of, position_of, row_groups};
 
-/// Batches of a piece that wait for those before them.
-const WAITING_BATCHES: usize = 2;
+/// At most so many batches of a piece wait for those before them …
+const WAITING_BATCHES: usize = 8;
+/// … of about so many bytes.
+const WAITING_BYTES: usize = 16 << 20;
+/// About how many bytes a value takes.
+const VALUE_BYTES: usize = 16;
 
 /// A Parquet scan that rows are fetched from.
 pub(super) struct FetchLeaf {
@@ -95,6 +100,7 @@ impl RowFetcher {
             readers,
             schema: Arc::clone(&schema),
             references,
+            ahead: ahead(batch_size, columns.len()),
             waiting: Arc::clone(&waiting),
         });
         let runs = fetching.runs()?;
@@ -112,7 +118,8 @@ impl RowFetcher {
         let rows = pieces
             .buffered(concurrent)
             .try_flatten()
-            .map_ok(|(fetching, piece)| async move { Ok(fetching.start(piece)) })
+            // Started as soon as they are buffered, not when those before them are through.
+            .map_ok(|(fetching, piece)| ready(Ok(fetching.start(piece))))
             .try_buffered(concurrent)
             .try_flatten()
             .inspect_ok(move |batch| waiting.shrink(get_record_batch_memory_size(batch)));
@@ -163,6 +170,8 @@ struct Fetching {
     readers: Vec<LeafReader>,
     schema: SchemaRef,
     references: Arc<[u64]>,
+    /// How many batches of a piece may wait.
+    ahead: usize,
     /// The batches that have been read and not given.
     waiting: Arc<MemoryReservation>,
 }
@@ -239,7 +248,7 @@ impl Fetching {
     /// Reads a piece in a task of its own, a few batches ahead.
     fn start(self: Arc<Self>, piece: Piece) -> SendableRecordBatchStream {
         let schema = Arc::clone(&self.schema);
-        let mut builder = RecordBatchReceiverStream::builder(schema, WAITING_BATCHES);
+        let mut builder = RecordBatchReceiverStream::builder(schema, self.ahead);
         let batches = builder.tx();
         builder.spawn(async move {
             let (reader, opened) = self.reader(piece.file);
@@ -267,6 +276,12 @@ impl Fetching {
         });
         builder.build()
     }
+}
+
+/// How many batches of so many rows and columns may wait.
+fn ahead(rows: usize, columns: usize) -> usize {
+    let batch = rows.saturating_mul(columns).saturating_mul(VALUE_BYTES);
+    (WAITING_BYTES / batch.max(1)).clamp(1, WAITING_BATCHES)
 }
 
 /// The batch of one leaf as one of the whole scan.
